@@ -1,0 +1,1 @@
+"""The five nouns: Dataset, Run, Predictions, Bundle, Report; one module each."""

@@ -1,0 +1,166 @@
+"""Bundle: one ``.onnx`` file from pixels to calibrated probabilities, complete for a stranger.
+
+The graph takes ``image`` (``uint8 (N, H, W, 3)``, RGB, any size) and gives ``probabilities
+(N, C)``, ``embedding (N, D)`` and ``activation (N, C, h, w)``, whose mean over ``h, w`` is the
+class's logit.
+The metadata entry ``lineament`` holds the card below as JSON.
+"""
+
+import base64
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from lineament.artifacts.schema import check_stamp, field, stamp, texts
+from lineament.core.errors import ArtifactError
+from lineament.core.extras import require
+from lineament.imaging.preprocess import Preprocessing
+
+KIND = "bundle"
+SCHEMA_VERSION = 1
+METADATA_KEY = "lineament"
+INPUT = "image"
+OUTPUTS = ("probabilities", "embedding", "activation")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GoldenPhoto:
+    """A photo file that travels in the bundle, and what the model answers to it.
+
+    Attributes:
+        name: What is special about it.
+        data: The file's bytes.
+        probabilities: The expected answer, one per class.
+    """
+
+    name: str
+    data: bytes
+    probabilities: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BundleCard:
+    """What a bundle says about itself.
+
+    Attributes:
+        classes: Class names in output order.
+        preprocessing: What the graph does to pixels; also states the decoder's short side.
+        temperature: Already in the graph; what the logits were divided by.
+        provenance: Run, dataset fingerprint, backbone, weights, licence, versions, seed.
+        parity: Largest difference in any probability between PyTorch and ONNX Runtime.
+        golden: Photos with their expected answers.
+        messages: A sentence per class for live use.
+        unknown_threshold: Below which score the answer is "unknown"; ``None`` when not fitted.
+    """
+
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    temperature: float
+    provenance: Mapping[str, object]
+    parity: Mapping[str, object]
+    golden: tuple[GoldenPhoto, ...]
+    messages: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unknown_threshold: float | None = None
+
+    def metadata(self) -> dict[str, str]:
+        """The entries to store in the ONNX file."""
+        document = {
+            **stamp(KIND, SCHEMA_VERSION),
+            "classes": list(self.classes),
+            "preprocessing": self.preprocessing.as_dict(),
+            "temperature": self.temperature,
+            "provenance": dict(self.provenance),
+            "parity": dict(self.parity),
+            "messages": dict(self.messages),
+            "unknown_threshold": self.unknown_threshold,
+            "golden": [
+                {
+                    "name": photo.name,
+                    "data_base64": base64.b64encode(photo.data).decode("ascii"),
+                    "probabilities": list(photo.probabilities),
+                }
+                for photo in self.golden
+            ],
+        }
+        return {METADATA_KEY: json.dumps(document, ensure_ascii=False, allow_nan=False)}
+
+
+def read_card(metadata: Mapping[str, str], *, name: str) -> BundleCard:
+    """Read the card from an ONNX file's metadata.
+
+    Args:
+        metadata: The custom metadata of the file, as its reader gives it.
+        name: What to call the file in an error.
+
+    Raises:
+        ArtifactError: There is no card, or it is damaged or newer.
+    """
+    if METADATA_KEY not in metadata:
+        raise ArtifactError(
+            f"{name} is an ONNX file without Lineament's metadata.",
+            fix="Name a bundle made by `lineament export`.",
+        )
+    try:
+        document = json.loads(metadata[METADATA_KEY])
+    except ValueError as error:
+        raise ArtifactError(
+            f"{name} has metadata that is not JSON.", fix="Export the bundle again."
+        ) from error
+    if not isinstance(document, dict):
+        raise ArtifactError(
+            f"{name} has metadata that is not a JSON object.", fix="Export the bundle again."
+        )
+    check_stamp(document, kind=KIND, schema_version=SCHEMA_VERSION, name=name)
+    threshold = document.get("unknown_threshold")
+    return BundleCard(
+        classes=texts(document, "classes", name=name),
+        preprocessing=Preprocessing.from_dict(field(document, "preprocessing", dict, name=name)),
+        temperature=field(document, "temperature", float, name=name),
+        provenance=field(document, "provenance", dict, name=name),
+        parity=field(document, "parity", dict, name=name),
+        golden=tuple(_golden(entry, name) for entry in field(document, "golden", list, name=name)),
+        messages=field(document, "messages", dict, name=name),
+        unknown_threshold=float(threshold) if isinstance(threshold, (int, float)) else None,
+    )
+
+
+def with_card(model: bytes, card: BundleCard) -> bytes:
+    """Put a card into an ONNX model; needs the extra `train`.
+
+    Args:
+        model: The serialised graph.
+        card: What the bundle says about itself.
+
+    Returns:
+        The serialised model with its metadata.
+
+    Raises:
+        MissingExtraError: onnx is not installed.
+    """
+    onnx = require("onnx", extra="train", purpose="Export")
+    proto = onnx.load_model_from_string(model)
+    onnx.helper.set_model_props(proto, card.metadata())
+    return cast(bytes, proto.SerializeToString())
+
+
+def is_bundle_path(path: Path) -> bool:
+    """Tell a bundle's path (a file) from a run's (a folder)."""
+    return not path.is_dir()
+
+
+def _golden(entry: object, name: str) -> GoldenPhoto:
+    try:
+        record = cast(Mapping[str, object], entry)
+        return GoldenPhoto(
+            name=str(record["name"]),
+            data=base64.b64decode(str(record["data_base64"]), validate=True),
+            probabilities=tuple(
+                float(value) for value in cast(list[float], record["probabilities"])
+            ),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{name} has a damaged golden photo.", fix="Export the bundle again."
+        ) from error

@@ -1,0 +1,275 @@
+"""Dataset: photos in class folders, their split, and a count that adds up to every file scanned.
+
+On disk: ``images/<class>/<id>.{jpg,png}``; ``splits/{train,validation,test}.csv`` with the columns
+``filename,label,class,group``; ``sources.csv`` with ``filename,source,sha256,duplicate_set``;
+``rejected.csv`` with ``filename,reason``; ``dataset.json``.
+"""
+
+import csv
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from lineament.artifacts.schema import check_stamp, field, stamp, texts
+from lineament.core.errors import ArtifactError, DataError, UsageError
+from lineament.core.files import json_text, read_json, sha256_file
+from lineament.core.suggest import did_you_mean
+
+KIND = "dataset"
+SCHEMA_VERSION = 1
+SPLITS = ("train", "validation", "test")
+SPLIT_COLUMNS = ("filename", "label", "class", "group")
+SOURCE_COLUMNS = ("filename", "source", "sha256", "duplicate_set")
+REJECTED_COLUMNS = ("filename", "reason")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One photo of a dataset.
+
+    Attributes:
+        filename: Path below the dataset's folder, with forward slashes.
+        label: Index of the class in the dataset's class list.
+        class_name: The class.
+        group: What must stay on one side of the split (a person, a recording); empty for none.
+    """
+
+    filename: str
+    label: int
+    class_name: str
+    group: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """Where a photo of a dataset came from.
+
+    Attributes:
+        filename: Path below the dataset's folder.
+        source: Path below the source's folder.
+        sha256: Hash of the file in the dataset.
+        duplicate_set: Name of the set of photos with the same pixels; empty where there is one.
+    """
+
+    filename: str
+    source: str
+    sha256: str
+    duplicate_set: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Rejected:
+    """A scanned file that is not in the dataset, and why."""
+
+    filename: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """An opened dataset.
+
+    Attributes:
+        root: Its folder.
+        classes: Class names; a label is an index into them.
+        splits: The samples of ``train``, ``validation`` and ``test``.
+        fingerprint: Hash of every photo's content, class, group and split.
+        document: Everything that ``dataset.json`` says.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+    splits: Mapping[str, tuple[Sample, ...]]
+    fingerprint: str
+    document: Mapping[str, object]
+
+    def path(self, sample: Sample) -> Path:
+        """The photo's file."""
+        return self.root / sample.filename
+
+    def samples(self, split: str) -> tuple[Sample, ...]:
+        """The samples of a split.
+
+        Raises:
+            UsageError: There is no such split.
+            DataError: The split is empty.
+        """
+        if split not in SPLITS:
+            raise UsageError(
+                f"There is no split `{split}`.{did_you_mean(split, SPLITS)}",
+                fix=f"The splits are {', '.join(SPLITS)}.",
+            )
+        if not self.splits[split]:
+            raise DataError(
+                f"The {split} split of {self.root} is empty.",
+                fix="Prepare the dataset again with a part for it, as in `--split 0.7,0.15,0.15`.",
+            )
+        return self.splits[split]
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether any photo names a group."""
+        return any(sample.group for samples in self.splits.values() for sample in samples)
+
+    @classmethod
+    def open(cls, root: Path) -> "Dataset":
+        """Open a dataset and check that its tables agree with its fingerprint.
+
+        Photos are not read; `verify` does that.
+
+        Raises:
+            ArtifactError: It is no dataset, is of a newer schema, or was changed by hand.
+        """
+        document = read_json(root / "dataset.json", kind=KIND)
+        name = str(root)
+        check_stamp(document, kind=KIND, schema_version=SCHEMA_VERSION, name=name)
+        classes = texts(document, "classes", name=name)
+        splits = {split: tuple(_samples(root, split, classes)) for split in SPLITS}
+        hashes = {origin.filename: origin.sha256 for origin in origins(root)}
+        stated = field(document, "fingerprint", str, name=name)
+        if fingerprint(splits, hashes) != stated:
+            raise ArtifactError(
+                f"{root} is not what `lineament prepare` wrote: its tables do not match its "
+                "fingerprint.",
+                fix="Prepare it again; a dataset is not edited by hand.",
+            )
+        return cls(root=root, classes=classes, splits=splits, fingerprint=stated, document=document)
+
+    def verify(self) -> None:
+        """Read every photo and compare its hash with the one that was written.
+
+        Raises:
+            ArtifactError: Photos are absent or changed; all of them are named.
+        """
+        wrong = []
+        for origin in origins(self.root):
+            path = self.root / origin.filename
+            if not path.is_file():
+                wrong.append(f"{origin.filename} (absent)")
+            elif sha256_file(path) != origin.sha256:
+                wrong.append(f"{origin.filename} (changed)")
+        if wrong:
+            raise ArtifactError(
+                f"{len(wrong)} photos of {self.root} are not those that were prepared.",
+                at=wrong,
+                fix="Prepare the dataset again.",
+            )
+
+
+def write_dataset(
+    folder: Path,
+    *,
+    classes: Sequence[str],
+    splits: Mapping[str, Sequence[Sample]],
+    sources: Iterable[Origin],
+    rejected: Sequence[Rejected],
+    document: Mapping[str, object],
+) -> str:
+    """Write the tables and ``dataset.json`` beside the photos that already stand in ``folder``.
+
+    Args:
+        folder: The dataset's folder, usually the partial one of an atomic write.
+        classes: Class names in label order.
+        splits: Samples by split.
+        sources: Where each photo came from.
+        rejected: What was scanned and left out.
+        document: What else ``dataset.json`` says (sources, counts, checks, split).
+
+    Returns:
+        The fingerprint.
+    """
+    table = sorted(sources, key=lambda origin: origin.filename)
+    for split in SPLITS:
+        rows = [
+            (sample.filename, sample.label, sample.class_name, sample.group)
+            for sample in splits[split]
+        ]
+        _write_csv(folder / "splits" / f"{split}.csv", SPLIT_COLUMNS, rows)
+    _write_csv(
+        folder / "sources.csv",
+        SOURCE_COLUMNS,
+        [(row.filename, row.source, row.sha256, row.duplicate_set) for row in table],
+    )
+    _write_csv(
+        folder / "rejected.csv", REJECTED_COLUMNS, [(row.filename, row.reason) for row in rejected]
+    )
+    mark = fingerprint(splits, {row.filename: row.sha256 for row in table})
+    whole = {
+        **stamp(KIND, SCHEMA_VERSION),
+        "fingerprint": mark,
+        "classes": list(classes),
+        **document,
+    }
+    (folder / "dataset.json").write_text(json_text(whole), encoding="utf-8")
+    return mark
+
+
+def fingerprint(splits: Mapping[str, Sequence[Sample]], hashes: Mapping[str, str]) -> str:
+    """Hash what training and testing depend on: each photo's content, class, group and split."""
+    lines = sorted(
+        f"{hashes.get(sample.filename, '')}\t{sample.class_name}\t{sample.group}\t{split}"
+        for split, samples in splits.items()
+        for sample in samples
+    )
+    return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
+
+
+def origins(root: Path) -> list[Origin]:
+    """Read ``sources.csv``.
+
+    Raises:
+        ArtifactError: The table is absent or has other columns.
+    """
+    return [Origin(**row) for row in _read_csv(root / "sources.csv", SOURCE_COLUMNS)]
+
+
+def rejections(root: Path) -> list[Rejected]:
+    """Read ``rejected.csv``.
+
+    Raises:
+        ArtifactError: The table is absent or has other columns.
+    """
+    return [Rejected(**row) for row in _read_csv(root / "rejected.csv", REJECTED_COLUMNS)]
+
+
+def _samples(root: Path, split: str, classes: Sequence[str]) -> Iterable[Sample]:
+    labels = {name: label for label, name in enumerate(classes)}
+    for row in _read_csv(root / "splits" / f"{split}.csv", SPLIT_COLUMNS):
+        # Names decide, never indices: a table whose label and class disagree is refused.
+        if labels.get(row["class"]) is None or str(labels[row["class"]]) != row["label"]:
+            raise ArtifactError(
+                f"splits/{split}.csv of {root} gives {row['filename']} the class {row['class']!r} "
+                f"with label {row['label']}, which is not in dataset.json.",
+                fix="Prepare the dataset again; a dataset is not edited by hand.",
+            )
+        yield Sample(
+            filename=row["filename"],
+            label=int(row["label"]),
+            class_name=row["class"],
+            group=row["group"],
+        )
+
+
+def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read ({error}).", fix="Prepare the dataset again."
+        ) from error
+    if tuple(reader.fieldnames or ()) != tuple(columns):
+        raise ArtifactError(
+            f"{path} has other columns than {','.join(columns)}.", fix="Prepare the dataset again."
+        )
+    return rows

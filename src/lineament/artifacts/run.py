@@ -1,0 +1,137 @@
+"""Run: one training, with all that is needed to say what was done and to ship what was tested.
+
+On disk: ``run.json``; ``history.csv``; ``weights.safetensors`` (every parameter, for further
+training); ``graph.onnx`` (pixels to probabilities: what evaluation measures and export ships);
+``predictions/validation.parquet``.
+"""
+
+import csv
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lineament.artifacts.schema import check_stamp, field, stamp, texts
+from lineament.core.errors import ArtifactError
+from lineament.core.files import json_text, read_json, sha256_file
+from lineament.imaging.preprocess import Preprocessing
+
+KIND = "run"
+SCHEMA_VERSION = 1
+DOCUMENT = "run.json"
+GRAPH = "graph.onnx"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunCard:
+    """What a run says about itself.
+
+    Attributes:
+        mode: ``head``, ``finetune`` or ``scratch``.
+        classes: Class names in label order.
+        preprocessing: What the model does to pixels.
+        temperature: What the logits are divided by before the softmax.
+        backbone: Name, weights tag, hash, licence.
+        recipe: The resolved configuration.
+        dataset: Fingerprint, path and counts of what it was trained on.
+        seed: Of everything random.
+        chosen: What validation chose (regularisation or epoch) and its figures there.
+        versions: Of Python and the libraries.
+        machine: Processor, cores, system.
+    """
+
+    mode: str
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    temperature: float
+    backbone: Mapping[str, object]
+    recipe: Mapping[str, object]
+    dataset: Mapping[str, object]
+    seed: int
+    chosen: Mapping[str, object]
+    versions: Mapping[str, object]
+    machine: Mapping[str, object]
+
+    def as_dict(self) -> dict[str, object]:
+        """For ``run.json``."""
+        return {
+            **{each.name: getattr(self, each.name) for each in dataclasses.fields(self)},
+            "classes": list(self.classes),
+            "preprocessing": self.preprocessing.as_dict(),
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """An opened run: its folder and its card."""
+
+    root: Path
+    card: RunCard
+
+    @property
+    def graph_path(self) -> Path:
+        """The ONNX graph from pixels to probabilities."""
+        return self.root / GRAPH
+
+    @property
+    def weights_path(self) -> Path:
+        """Every parameter, as safetensors."""
+        return self.root / WEIGHTS
+
+    @classmethod
+    def open(cls, root: Path) -> "Run":
+        """Open a run and check that its files are those that training wrote.
+
+        Raises:
+            ArtifactError: It is no run, is of a newer schema, is incomplete, or a file was changed.
+        """
+        document = read_json(root / DOCUMENT, kind=KIND)
+        name = str(root)
+        check_stamp(document, kind=KIND, schema_version=SCHEMA_VERSION, name=name)
+        for file, stated in field(document, "files", dict, name=name).items():
+            path = root / file
+            if not path.is_file() or sha256_file(path) != stated:
+                raise ArtifactError(
+                    f"{path} is absent or is not the file that training wrote.",
+                    fix="Train again; a run is not edited by hand.",
+                )
+        card = RunCard(
+            mode=field(document, "mode", str, name=name),
+            classes=texts(document, "classes", name=name),
+            preprocessing=Preprocessing.from_dict(
+                field(document, "preprocessing", dict, name=name)
+            ),
+            temperature=field(document, "temperature", float, name=name),
+            backbone=field(document, "backbone", dict, name=name),
+            recipe=field(document, "recipe", dict, name=name),
+            dataset=field(document, "dataset", dict, name=name),
+            seed=field(document, "seed", int, name=name),
+            chosen=field(document, "chosen", dict, name=name),
+            versions=field(document, "versions", dict, name=name),
+            machine=field(document, "machine", dict, name=name),
+        )
+        return cls(root=root, card=card)
+
+
+def write_run(folder: Path, card: RunCard, history: Sequence[Mapping[str, object]]) -> None:
+    """Write ``history.csv`` and ``run.json`` beside the files that already stand in ``folder``.
+
+    Args:
+        folder: The run's folder, usually the partial one of an atomic write; it already holds the
+            graph, the weights and the predictions.
+        card: What the run says about itself.
+        history: One row per epoch or per tried regularisation; all rows have the same keys.
+    """
+    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(history[0]) if history else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+    written = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in written}
+    document = {
+        **stamp(KIND, SCHEMA_VERSION),
+        "status": "complete",
+        **card.as_dict(),
+        "files": files,
+    }
+    (folder / DOCUMENT).write_text(json_text(document), encoding="utf-8")

@@ -1,0 +1,71 @@
+"""What every artifact states about itself: its kind, its schema version and who wrote it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from lineament.core.errors import ArtifactError
+from lineament.core.version import __version__
+
+T = TypeVar("T")
+
+
+def stamp(kind: str, schema_version: int) -> dict[str, object]:
+    """The first fields of an artifact's document."""
+    return {"kind": kind, "schema_version": schema_version, "lineament": __version__}
+
+
+def check_stamp(
+    document: Mapping[str, object], *, kind: str, schema_version: int, name: str
+) -> None:
+    """Refuse a document of another kind or of a newer schema.
+
+    Args:
+        document: What was read.
+        kind: What it must be.
+        schema_version: The newest schema that this version reads.
+        name: What to call the artifact in the error.
+
+    Raises:
+        ArtifactError: It is something else, or newer.
+    """
+    found = document.get("kind")
+    if found != kind:
+        raise ArtifactError(
+            f"{name} is not a {kind}" + (f" but a {found}." if isinstance(found, str) else "."),
+            fix=f"Name a {kind} that Lineament wrote.",
+        )
+    version = document.get("schema_version")
+    if not isinstance(version, int) or not 1 <= version <= schema_version:
+        raise ArtifactError(
+            f"{name} has {kind} schema {version}; this Lineament {__version__} reads 1 to "
+            f"{schema_version}.",
+            fix="Install the version of Lineament that wrote it, or a newer one.",
+        )
+
+
+def field(document: Mapping[str, object], key: str, kind: type[T], *, name: str) -> T:
+    """Take a field of a document, of a known type.
+
+    Raises:
+        ArtifactError: The field is absent or of another type.
+    """
+    value = document.get(key)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind):
+        raise ArtifactError(
+            f"{name} has no usable field `{key}` (wanted {kind.__name__}, found {value!r:.40}).",
+            fix="The artifact is damaged; make it again.",
+        )
+    return value
+
+
+def texts(document: Mapping[str, object], key: str, *, name: str) -> tuple[str, ...]:
+    """Take a field that is a list of texts; errors as `field`."""
+    values: Sequence[object] = field(document, key, list, name=name)
+    if not all(isinstance(value, str) for value in values):
+        raise ArtifactError(
+            f"{name} has a field `{key}` that is not a list of texts.",
+            fix="The artifact is damaged; make it again.",
+        )
+    return tuple(str(value) for value in values)

@@ -1,0 +1,1 @@
+"""What every part stands on, in the standard library alone."""

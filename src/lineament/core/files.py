@@ -1,0 +1,270 @@
+"""Atomic files and folders: under the target name there is nothing, or the whole thing.
+
+What is being written stands in a hidden sibling of the target (same file system, so the last step
+is one rename). A process that is killed leaves at most that sibling, which the next write to the
+same target clears away.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+from lineament.core.errors import ArtifactError
+
+PARTIAL = ".partial-"
+REPLACED = ".replaced-"
+ABANDONED_AFTER_S = 24 * 3600  # where a process cannot be asked for, no write lasts this long
+REFUSALS = {  # what a file system says that the user can do something about
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+
+
+def require_free(target: Path, *, overwrite: bool) -> None:
+    """Check that a target may be written, before any work is done.
+
+    Raises:
+        ArtifactError: Something stands there and ``overwrite`` is false, or the folder that would
+            hold it cannot be written.
+    """
+    if _present(target) and not overwrite:
+        raise ArtifactError(
+            f"{target} exists; nothing was written.",
+            fix="Name another `--out`, or run again with `--overwrite` to replace it.",
+        )
+    parent = next(folder for folder in target.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise ArtifactError(
+            f"{target} cannot be written: no permission to write in {parent}.",
+            fix="Name an `--out` in a folder that you may write.",
+        )
+
+
+@contextlib.contextmanager
+def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a new empty folder that becomes ``target`` when the block ends without an error.
+
+    Args:
+        target: The final path; its parents are made.
+        overwrite: Replace what stands there.
+
+    Yields:
+        The folder to write into.
+
+    Raises:
+        ArtifactError: The target is in the way, or the file system refuses (permission, space).
+    """
+    require_free(target, overwrite=overwrite)
+    with _refusals(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(target)
+        partial = Path(tempfile.mkdtemp(prefix=_prefix(target, PARTIAL), dir=target.parent))
+        try:
+            yield partial
+            _open_to_others(partial, 0o777)
+            _sync_all()
+            _replace(partial, target)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+@contextlib.contextmanager
+def atomic_file(target: Path, *, overwrite: bool = False) -> Iterator[IO[bytes]]:
+    """Give a binary file that becomes ``target`` when the block ends without an error.
+
+    Args:
+        target: The final path; its parents are made.
+        overwrite: Replace what stands there.
+
+    Yields:
+        The open file.
+
+    Raises:
+        ArtifactError: The target is in the way, or the file system refuses (permission, space).
+    """
+    require_free(target, overwrite=overwrite)
+    with _refusals(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(target)
+        handle, name = tempfile.mkstemp(prefix=_prefix(target, PARTIAL), dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            _open_to_others(Path(name), 0o666)
+            _replace(Path(name), target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def write_text(target: Path, text: str, *, overwrite: bool = False) -> None:
+    """Write a UTF-8 text atomically; errors as `atomic_file`."""
+    with atomic_file(target, overwrite=overwrite) as file:
+        file.write(text.encode("utf-8"))
+
+
+def json_text(document: Mapping[str, object]) -> str:
+    """Render a JSON document the same way everywhere: two spaces, UTF-8, no NaN.
+
+    Example:
+        >>> print(json_text({"b": 1, "a": [1, 2]}), end="")
+        {
+          "b": 1,
+          "a": [
+            1,
+            2
+          ]
+        }
+    """
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read_json(path: Path, *, kind: str) -> dict[str, object]:
+    """Read a JSON object that an artifact promises.
+
+    Args:
+        path: The file.
+        kind: What the artifact is called in an error, such as ``dataset``.
+
+    Raises:
+        ArtifactError: The file is absent or is not a JSON object.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ArtifactError(
+            f"{path.parent} is not a {kind}: it has no {path.name}.",
+            fix=f"Name the folder of a {kind} that Lineament wrote.",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"{path} cannot be read as JSON.",
+            at=[str(error)],
+            fix=f"Make the {kind} again; the file is damaged.",
+        ) from error
+    if not isinstance(document, dict):
+        raise ArtifactError(
+            f"{path} is not a JSON object.", fix=f"Make the {kind} again; the file is damaged."
+        )
+    return document
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: ``LINEAMENT_CACHE``, or the system's cache folder."""
+    chosen = os.environ.get("LINEAMENT_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "lineament"
+
+
+def _present(path: Path) -> bool:
+    return os.path.lexists(path)
+
+
+def _replace(partial: Path, target: Path) -> None:
+    """Put the finished thing under the target's name.
+
+    A file replaces a file in one step. A folder cannot replace a folder, so the old one is moved
+    aside first: between the two renames the name is free, never half filled.
+    """
+    if partial.is_dir() and _present(target):
+        aside = Path(tempfile.mkdtemp(prefix=_prefix(target, REPLACED), dir=target.parent))
+        target.rename(aside / target.name)
+        try:
+            partial.rename(target)
+        except OSError:
+            (aside / target.name).rename(target)
+            raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    else:
+        if target.is_dir() and not partial.is_dir():
+            raise IsADirectoryError(f"{target} is a folder, and a file was to take its place")
+        partial.replace(target)
+
+
+def _prefix(target: Path, mark: str) -> str:
+    """The hidden sibling's name; the process id in it tells a dead writer from a living one."""
+    return f".{target.name}{mark}{os.getpid()}-"
+
+
+def _clear_leftovers(target: Path) -> None:
+    """Remove what killed writers of this target left behind."""
+    for mark in (PARTIAL, REPLACED):
+        for leftover in target.parent.glob(f".{_glob_literal(target.name)}{mark}*"):
+            if _in_use(leftover, leftover.name.rpartition(mark)[2].partition("-")[0]):
+                continue
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+
+def _in_use(leftover: Path, process: str) -> bool:
+    if os.name != "posix" or not process.isdigit():
+        return time.time() - leftover.stat().st_mtime < ABANDONED_AFTER_S
+    try:
+        os.kill(int(process), 0)  # signal 0 asks whether the process exists
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it exists and is another user's
+    return True
+
+
+def _glob_literal(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+
+
+def _open_to_others(path: Path, mode: int) -> None:
+    """Give the permissions that a plain ``open`` or ``mkdir`` gives; tempfile's are private."""
+    mask = os.umask(0)
+    os.umask(mask)
+    path.chmod(mode & ~mask)
+
+
+def _sync_all() -> None:
+    """Flush a folder of many files in one call; an fsync each costs minutes for 60,000 photos."""
+    if hasattr(os, "sync"):
+        os.sync()
+
+
+@contextlib.contextmanager
+def _refusals(target: Path) -> Iterator[None]:
+    """Turn what the file system refuses into an error that says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        raise ArtifactError(
+            f"{target} could not be written: {error.strerror}.",
+            fix="Give it space or permission, or name another `--out`; "
+            "nothing was left under that name.",
+        ) from error

@@ -1,0 +1,138 @@
+"""Explain: photos in, the same photos out with what spoke for the answer laid over them."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lineament.artifacts.schema import stamp
+from lineament.core.config import Config, option
+from lineament.core.errors import DataError, ImageError, UsageError
+from lineament.core.files import atomic_folder, json_text, require_free
+from lineament.core.progress import QUIET, Progress, tracked
+from lineament.core.suggest import did_you_mean
+from lineament.imaging.decode import decode, encode_jpeg
+from lineament.imaging.render import overlay, place_heat
+from lineament.runtime.predictor import Predictor
+
+KIND = "explanations"
+SCHEMA_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExplainConfig(Config):
+    """What `explain` can be told."""
+
+    of_class: str | None = option(
+        None, help="the class whose evidence is shown; none given: each photo's answer"
+    )
+    strength: float = option(
+        0.55, help="how much of the photo the strongest evidence covers", minimum=0.0, maximum=1.0
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """One explained photo.
+
+    Attributes:
+        source: The photo as it was given.
+        overlay: The picture's name in the output folder.
+        answer: The most probable class.
+        confidence: Its probability.
+        shown_class: The class whose evidence is shown.
+    """
+
+    source: str
+    overlay: str
+    answer: str
+    confidence: float
+    shown_class: str
+
+
+def explain(
+    model: Path,
+    images: Sequence[Path],
+    out: Path,
+    *,
+    config: ExplainConfig | None = None,
+    overwrite: bool = False,
+    progress: Progress = QUIET,
+) -> list[Explanation]:
+    """Lay class activation maps over photos; needs no torch.
+
+    The map is exact for these models: its mean over the grid is the class's logit (Zhou et al.
+    2016, "Learning deep features for discriminative localization"). Colours run from the photo's
+    weakest to its strongest evidence and say nothing about another photo's.
+
+    Args:
+        model: A bundle or a run.
+        images: Photos.
+        out: The folder of overlays and ``explanations.json``, made whole or not at all.
+        config: Which class, and how strong.
+        overwrite: Replace what stands at ``out``.
+        progress: Who listens.
+
+    Returns:
+        One explanation per photo, in order.
+
+    Raises:
+        ArtifactError: The model is absent or damaged, or ``out`` is in the way.
+        DataError: Photos cannot be read; all of them are named and nothing is written.
+        UsageError: There is no photo, or no class of that name.
+    """
+    settings = config or ExplainConfig()
+    if not images:
+        raise UsageError("No photo was named.", fix="Name one or more image files.")
+    require_free(out, overwrite=overwrite)
+    predictor = Predictor(model)
+    if settings.of_class is not None and settings.of_class not in predictor.classes:
+        raise UsageError(
+            f"The model has no class `{settings.of_class}`."
+            f"{did_you_mean(settings.of_class, predictor.classes)}",
+            fix=f"Its classes are {', '.join(predictor.classes)}.",
+        )
+    explained, unreadable = [], []
+    with atomic_folder(out, overwrite=overwrite) as folder:
+        for number, path in enumerate(tracked(images, progress, "explaining", len(images))):
+            try:
+                explained.append(_explain_one(predictor, path, folder, number, settings))
+            except ImageError as error:
+                unreadable.append(f"{path} ({error.what})")
+        if unreadable:
+            raise DataError(
+                f"{len(unreadable)} of {len(images)} images cannot be read; nothing was written.",
+                at=unreadable,
+                fix="Repair them or leave them out.",
+            )
+        document = {
+            **stamp(KIND, SCHEMA_VERSION),
+            "model": str(model),
+            "method": "class activation map (Zhou et al. 2016)",
+            "explanations": [dataclasses.asdict(each) for each in explained],
+        }
+        (folder / "explanations.json").write_text(json_text(document), encoding="utf-8")
+    return explained
+
+
+def _explain_one(
+    predictor: Predictor, path: Path, folder: Path, number: int, settings: ExplainConfig
+) -> Explanation:
+    image = decode(path, short_side_px=predictor.preprocessing.size_px)
+    probabilities, maps = predictor.activation(image)
+    answer = int(np.argmax(probabilities))
+    shown = predictor.classes.index(settings.of_class) if settings.of_class else answer
+    height, width = image.shape[:2]
+    window = predictor.preprocessing.window(height, width)
+    heat = place_heat(maps[shown], window, height, width)
+    # The number keeps photos of the same name apart.
+    name = f"{number:04d}-{path.stem[:60]}.jpg"
+    (folder / name).write_bytes(encode_jpeg(overlay(image, heat, strength=settings.strength)))
+    return Explanation(
+        source=str(path),
+        overlay=name,
+        answer=predictor.classes[answer],
+        confidence=float(probabilities[answer]),
+        shown_class=predictor.classes[shown],
+    )

@@ -1,0 +1,188 @@
+"""Decode an image file to RGB pixels, the same way when preparing, training and predicting.
+
+Turned by its EXIF orientation, alpha laid over white, grey, palette, CMYK and 16-bit converted,
+first frame of several. Colour profiles are not applied. What cannot be decoded is an `ImageError`
+whose text is the reason.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from lineament.core.errors import ImageError
+
+IMAGE_SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("avif", "bmp", "gif", "heic", "heif", "jfif", "jpe", "jpeg", "jpg"),
+        *("pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"),
+    )
+)
+
+# Only these decoders run: others start programs (EPS) or are rarely looked at by anyone. Importing
+# them here keeps Pillow from importing all forty on the first file. JPEG's also opens phones' MPO.
+DECODERS = (
+    JpegImagePlugin.JpegImageFile,
+    PngImagePlugin.PngImageFile,
+    WebPImagePlugin.WebPImageFile,
+    TiffImagePlugin.TiffImageFile,
+    BmpImagePlugin.BmpImageFile,
+    GifImagePlugin.GifImageFile,
+    PpmImagePlugin.PpmImageFile,
+    AvifImagePlugin.AvifImageFile,
+)
+FORMATS = tuple(decoder.format for decoder in DECODERS)
+
+# Pillow warns above this many pixels; a quarter of a gigabyte decoded is no photo of a classifier.
+MAX_PIXELS = 89_478_485
+
+# A large JPEG is decoded at 1/2, 1/4 or 1/8 by the DCT as long as its shorter side stays at least
+# this many times what is asked for, so that what follows still averages over real pixels.
+REDUCED_DECODE_MARGIN = 2
+
+
+def is_image_name(path: Path) -> bool:
+    """Tell whether a file is named like an image, in any case.
+
+    Example:
+        >>> is_image_name(Path("a.JPG")), is_image_name(Path("notes.txt"))
+        (True, False)
+    """
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def decode(source: Path | bytes, *, short_side_px: int | None = None) -> NDArray[np.uint8]:
+    """Decode an image file to RGB.
+
+    Args:
+        source: The file, or its bytes.
+        short_side_px: What the caller will scale the shorter side to; a JPEG much larger than that
+            is decoded at a reduced scale. ``None`` decodes every pixel.
+
+    Returns:
+        ``uint8 (H, W, 3)`` in RGB order, upright.
+
+    Raises:
+        ImageError: The file is absent, empty, truncated, no image of a supported format, of an
+            unsupported pixel type, or larger than `MAX_PIXELS`.
+    """
+    data = source if isinstance(source, bytes) else _read(source)
+    if not data:
+        raise ImageError("empty file")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_size(image)
+            if short_side_px is not None and image.format in ("JPEG", "MPO"):
+                wanted = short_side_px * REDUCED_DECODE_MARGIN
+                image.draft(None, (wanted, wanted))
+            image.load()
+            pixels = np.asarray(_rgb(_upright(image)), dtype=np.uint8)
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(f"absurdly large (more than {MAX_PIXELS:,} pixels)") from error
+    except UnidentifiedImageError as error:
+        raise ImageError("not an image, or an unsupported format") from error
+    # Decoders meet hostile bytes with whatever their parsing code happens to raise (struct.error,
+    # KeyError, SyntaxError, MemoryError ...): all of it means that this file cannot be decoded.
+    except Exception as error:
+        if "truncated" in str(error).lower() or isinstance(error, EOFError):
+            raise ImageError(f"truncated after {len(data)} bytes") from error
+        raise ImageError(f"damaged ({_one_line(error)})") from error
+    if pixels.shape[0] == 0 or pixels.shape[1] == 0:
+        raise ImageError("no pixels")
+    return pixels
+
+
+def shrink(image: NDArray[np.uint8], *, short_side_px: int) -> NDArray[np.uint8]:
+    """Scale an image so that its shorter side is at most ``short_side_px``; never enlarge it.
+
+    Antialiased bilinear (triangle filter): shrinking in two steps, here and in the model, then
+    stays close to shrinking in one.
+
+    Args:
+        image: ``uint8 (H, W, 3)``.
+        short_side_px: Longest that the shorter side may be.
+
+    Returns:
+        ``uint8 (h, w, 3)``, the input itself where it is small enough.
+    """
+    height, width = image.shape[:2]
+    shorter = min(height, width)
+    if shorter <= short_side_px:
+        return image
+    factor = short_side_px / shorter
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+
+
+def encode_jpeg(image: NDArray[np.uint8], *, quality: int = 95) -> bytes:
+    """Encode ``uint8 (H, W, 3)`` as JPEG without metadata and with full-resolution colour."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
+def encode_png(image: NDArray[np.uint8]) -> bytes:
+    """Encode ``uint8 (H, W, 3)`` or ``(H, W)`` as PNG without metadata."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ImageError("no such file") from error
+    except OSError as error:
+        raise ImageError(f"cannot be opened ({error.strerror})") from error
+
+
+def _check_size(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(f"absurdly large ({image.width} x {image.height} pixels)")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn by the EXIF orientation; a broken tag turns nothing."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        # Camera and editor software writes EXIF blocks that no parser accepts; the pixels are fine.
+        return image
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+        levels = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ImageError(f"unsupported pixel type ({image.mode}: no stated range)")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        with_alpha = image.convert("RGBA")
+        white = Image.new("RGBA", with_alpha.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, with_alpha).convert("RGB")
+    return image.convert("RGB")
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0] if text else type(error).__name__

@@ -1,0 +1,88 @@
+"""Render what a person looks at: heat laid over a photo, thumbnails."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lineament.imaging.decode import encode_jpeg, shrink
+from lineament.imaging.preprocess import Window
+
+# Black, purple, red, orange, pale yellow: lightness rises all the way, so it also reads without
+# colour vision and in print.
+HEAT_STOPS = np.array(
+    [[0, 0, 0], [84, 15, 109], [187, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float32
+)
+
+
+def heat_colours(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Colour a map of 0 to 1.
+
+    Args:
+        heat: ``float32 (H, W)``, 0 to 1.
+
+    Returns:
+        ``uint8 (H, W, 3)``, RGB.
+
+    Example:
+        >>> heat_colours(np.array([[0.0, 1.0]], dtype=np.float32)).tolist()
+        [[[0, 0, 0], [252, 255, 164]]]
+    """
+    positions = np.linspace(0.0, 1.0, len(HEAT_STOPS))
+    channels = [np.interp(heat, positions, HEAT_STOPS[:, channel]) for channel in range(3)]
+    return np.stack(channels, axis=-1).round().astype(np.uint8)
+
+
+def place_heat(
+    grid: NDArray[np.float32], window: Window, height: int, width: int
+) -> NDArray[np.float32]:
+    """Lay a model's coarse map back over the image that it was computed from.
+
+    Args:
+        grid: ``float32 (h, w)``, any range.
+        window: Which part of the image the grid covers.
+        height: Height of the image.
+        width: Width of the image.
+
+    Returns:
+        ``float32 (height, width)`` from 0 (the grid's least) to 1 (its greatest); 0 outside the
+        window, and 0 everywhere for a flat grid.
+    """
+    low, high = float(grid.min()), float(grid.max())
+    if high - low < 1e-12:
+        return np.zeros((height, width), dtype=np.float32)
+    scaled = ((grid - low) / (high - low)).astype(np.float32)
+    size = (max(1, round(window.width)), max(1, round(window.height)))
+    smooth = np.asarray(Image.fromarray(scaled).resize(size, Image.Resampling.BICUBIC))
+    placed = np.zeros((height, width), dtype=np.float32)
+    top, left = round(window.top), round(window.left)
+    rows = slice(max(0, top), min(height, top + size[1]))
+    columns = slice(max(0, left), min(width, left + size[0]))
+    placed[rows, columns] = smooth[
+        rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
+    ]
+    return np.clip(placed, 0.0, 1.0)
+
+
+def overlay(
+    image: NDArray[np.uint8], heat: NDArray[np.float32], *, strength: float = 0.55
+) -> NDArray[np.uint8]:
+    """Lay heat over a photo: where it is 0 the photo stays as it is.
+
+    Args:
+        image: ``uint8 (H, W, 3)``.
+        heat: ``float32 (H, W)``, 0 to 1.
+        strength: How much of the photo the greatest heat covers, 0 to 1.
+
+    Returns:
+        ``uint8 (H, W, 3)``.
+    """
+    weight = (heat * np.float32(strength))[:, :, None]
+    mixed = image.astype(np.float32) * (1 - weight) + heat_colours(heat) * weight
+    return mixed.round().astype(np.uint8)
+
+
+def thumbnail_jpeg(image: NDArray[np.uint8], *, side_px: int = 160) -> bytes:
+    """A small JPEG of an image whose longer side is at most ``side_px``."""
+    height, width = image.shape[:2]
+    shorter = max(1, round(side_px * min(height, width) / max(height, width)))
+    return encode_jpeg(shrink(image, short_side_px=shorter), quality=80)

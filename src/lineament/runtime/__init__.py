@@ -1,0 +1,1 @@
+"""Inference without torch: engines, and the predictor that turns files into answers."""

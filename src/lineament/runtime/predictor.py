@@ -1,0 +1,201 @@
+"""Predictor: files in, answers out, one each and in the same order."""
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.artifacts.bundle import BundleCard, read_card
+from lineament.artifacts.dataset import Dataset
+from lineament.artifacts.predictions import Predictions
+from lineament.artifacts.run import Run
+from lineament.core.errors import DataError, ImageError
+from lineament.core.executor import Executor, LocalExecutor
+from lineament.core.progress import QUIET, Progress, tracked
+from lineament.imaging.decode import decode
+from lineament.imaging.preprocess import Preprocessing
+from lineament.runtime.engines import Engine, OnnxRuntimeEngine
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a model says to one file.
+
+    Attributes:
+        source: The file as it was given.
+        probabilities: One per class, ``float32 (C,)``; ``None`` where the file cannot be read.
+        error: Why it cannot be read; empty where it can.
+    """
+
+    source: str
+    probabilities: NDArray[np.float32] | None
+    error: str = ""
+
+
+class Predictor:
+    """Answers images with the class probabilities of a bundle or a run.
+
+    Args:
+        path: A bundle (a file) or a run (a folder).
+        executor: Where files are decoded and run; ``None`` is one thread per core.
+
+    Raises:
+        ArtifactError: It is absent, damaged, or neither bundle nor run.
+
+    Example:
+        A bundle answers files, in the order they were given::
+
+            predictor = Predictor(Path("model.onnx"))
+            for answer in predictor.predict([Path("a.jpg"), Path("b.jpg")]):
+                print(answer.source, predictor.top(answer, k=1) or answer.error)
+    """
+
+    def __init__(self, path: Path, *, executor: Executor | None = None) -> None:
+        self.card: BundleCard | None = None
+        if path.is_dir():
+            run = Run.open(path)
+            self.engine: Engine = OnnxRuntimeEngine(run.graph_path, name=str(run.graph_path))
+            self.classes = run.card.classes
+            self.preprocessing = run.card.preprocessing
+        else:
+            self.engine = OnnxRuntimeEngine(path, name=str(path))
+            self.card = read_card(self.engine.metadata, name=str(path))
+            self.classes = self.card.classes
+            self.preprocessing = self.card.preprocessing
+        self.executor = executor or LocalExecutor()
+
+    def predict(self, sources: Sequence[Path], *, progress: Progress = QUIET) -> Iterator[Answer]:
+        """Answer files, one answer each, in order; a file that cannot be read keeps its place."""
+        answer = functools.partial(_answer, self.engine, self.preprocessing)
+        answers = self.executor.map(answer, sources)
+        return tracked(answers, progress, "predicting", len(sources))
+
+    def predict_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Answer one decoded image ``uint8 (H, W, 3)``, RGB: probabilities ``float32 (C,)``."""
+        return _first(self.engine.run(image[None], ["probabilities"]))
+
+    def activation(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        """Answer one decoded image with its map.
+
+        Args:
+            image: ``uint8 (H, W, 3)``, RGB.
+
+        Returns:
+            Probabilities ``float32 (C,)`` and class activation maps ``float32 (C, h, w)``.
+        """
+        probabilities, activation = self.engine.run(image[None], ["probabilities", "activation"])
+        return probabilities[0], activation[0]
+
+    def top(self, answer: Answer, *, k: int = 1) -> list[tuple[str, float]]:
+        """The ``k`` most probable classes with their probability, or none where there is no answer.
+
+        Equal probabilities keep the order of the classes.
+        """
+        if answer.probabilities is None:
+            return []
+        order = np.argsort(-answer.probabilities, kind="stable")[:k]
+        return [(self.classes[index], float(answer.probabilities[index])) for index in order]
+
+    def predict_split(
+        self, dataset: Dataset, split: str, *, progress: Progress = QUIET
+    ) -> Predictions:
+        """Answer every photo of a dataset's split.
+
+        Labels are matched by class name, so a dataset whose classes stand in another order, or
+        which has only some of the model's classes, is judged rightly.
+
+        Raises:
+            DataError: The dataset has classes that the model does not know, or a photo cannot be
+                read.
+        """
+        unknown = [name for name in dataset.classes if name not in self.classes]
+        if unknown:
+            raise DataError(
+                f"{dataset.root} has classes that the model does not know.",
+                at=unknown,
+                fix=f"The model knows {', '.join(self.classes)}; use a dataset of these.",
+            )
+        samples = dataset.samples(split)
+        score = functools.partial(_score, self.engine, self.preprocessing)
+        rows = self.executor.map(score, [dataset.path(sample) for sample in samples])
+        scored = list(tracked(rows, progress, f"predicting the {split} split", len(samples)))
+        labels = [self.classes.index(sample.class_name) for sample in samples]
+        return Predictions(
+            samples=tuple(sample.filename for sample in samples),
+            classes=self.classes,
+            probabilities=np.stack([row[0] for row in scored]),
+            logits=np.stack([row[1] for row in scored]),
+            labels=np.asarray(labels, dtype=np.int64),
+            groups=tuple(sample.group for sample in samples),
+        )
+
+
+def embed(
+    engine: Engine,
+    paths: Iterable[Path],
+    preprocessing: Preprocessing,
+    *,
+    executor: Executor,
+) -> Iterator[NDArray[np.float32]]:
+    """Compute the embedding of each photo, ``float32 (D,)``, in order.
+
+    Raises:
+        DataError: A photo cannot be read.
+    """
+    return executor.map(functools.partial(_embedding, engine, preprocessing), paths)
+
+
+def logits_of(
+    engine: Engine,
+    paths: Iterable[Path],
+    preprocessing: Preprocessing,
+    *,
+    executor: Executor,
+) -> NDArray[np.float32]:
+    """Compute the logits of photos, ``float32 (N, C)``, in order.
+
+    Raises:
+        DataError: A photo cannot be read.
+    """
+    rows = executor.map(functools.partial(_score, engine, preprocessing), paths)
+    return np.stack([logits for _, logits in rows])
+
+
+def _answer(engine: Engine, preprocessing: Preprocessing, path: Path) -> Answer:
+    try:
+        image = decode(path, short_side_px=preprocessing.size_px)
+    except ImageError as error:
+        return Answer(source=str(path), probabilities=None, error=error.what)
+    probabilities = _first(engine.run(image[None], ["probabilities"]))
+    return Answer(source=str(path), probabilities=probabilities)
+
+
+def _score(
+    engine: Engine, preprocessing: Preprocessing, path: Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    image = _decode_prepared(path, preprocessing)
+    probabilities, activation = engine.run(image[None], ["probabilities", "activation"])
+    return probabilities[0], activation[0].mean(axis=(1, 2))
+
+
+def _embedding(engine: Engine, preprocessing: Preprocessing, path: Path) -> NDArray[np.float32]:
+    return _first(engine.run(_decode_prepared(path, preprocessing)[None], ["embedding"]))
+
+
+def _first(outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The first image's row of the first output."""
+    row: NDArray[np.float32] = outputs[0][0]
+    return row
+
+
+def _decode_prepared(path: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    try:
+        return decode(path, short_side_px=preprocessing.size_px)
+    except ImageError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.what}.",
+            fix="The photo was there when the dataset was prepared; prepare the dataset again.",
+        ) from error
