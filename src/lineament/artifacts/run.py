@@ -52,6 +52,18 @@ class RunCard:
     versions: Mapping[str, object]
     machine: Mapping[str, object]
 
+    def provenance(self) -> dict[str, object]:
+        """What a bundle repeats of its run, so that it can be told where an answer comes from."""
+        return {
+            "mode": self.mode,
+            "backbone": dict(self.backbone),
+            "dataset": dict(self.dataset),
+            "seed": self.seed,
+            "recipe": dict(self.recipe),
+            "chosen": dict(self.chosen),
+            "trained_with": dict(self.versions),
+        }
+
     def as_dict(self) -> dict[str, object]:
         """For ``run.json``."""
         return {

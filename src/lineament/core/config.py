@@ -151,7 +151,7 @@ def _problem(value: object, annotation: Any, rules: Mapping[str, Any]) -> str:
     if rules.get("choices") and isinstance(value, str):
         if value in rules["choices"]:
             return ""
-        return f"{described}, got {value!r}.{did_you_mean(value, rules['choices'])}".rstrip(".")
+        return f"{described}, got {value!r}{_aside(did_you_mean(value, rules['choices']))}"
     if not any(_is(value, kind) for kind in kinds):
         return f"{described}, got {value!r}"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -160,6 +160,11 @@ def _problem(value: object, annotation: Any, rules: Mapping[str, Any]) -> str:
         if outside or not math.isfinite(value):
             return f"{described}, got {value!r}"
     return ""
+
+
+def _aside(hint: str) -> str:
+    """Put a suggestion into brackets, for the middle of a sentence."""
+    return f" ({hint.strip().replace("Did", "did")})" if hint else ""
 
 
 def _is(value: object, kind: Any) -> bool:

@@ -58,16 +58,7 @@ def _card(run: Run, parity: Parity, files: dict[str, bytes]) -> BundleCard:
         classes=card.classes,
         preprocessing=card.preprocessing,
         temperature=card.temperature,
-        provenance={
-            "mode": card.mode,
-            "backbone": dict(card.backbone),
-            "dataset": dict(card.dataset),
-            "seed": card.seed,
-            "recipe": dict(card.recipe),
-            "chosen": dict(card.chosen),
-            "trained_with": dict(card.versions),
-            "exported_with": versions(),
-        },
+        provenance={**card.provenance(), "exported_with": versions()},
         parity={
             "against": "PyTorch float32",
             "largest_difference": parity.largest,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lineament.artifacts.bundle import BundleCard, read_card
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.predictions import Predictions
-from lineament.artifacts.run import Run
+from lineament.artifacts.run import Run, RunCard
 from lineament.core.errors import DataError, ImageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.progress import QUIET, Progress, tracked
@@ -54,17 +54,18 @@ class Predictor:
     """
 
     def __init__(self, path: Path, *, executor: Executor | None = None) -> None:
-        self.card: BundleCard | None = None
+        card: RunCard | BundleCard
         if path.is_dir():
             run = Run.open(path)
+            card, self.provenance = run.card, run.card.provenance()
             self.engine: Engine = OnnxRuntimeEngine(run.graph_path, name=str(run.graph_path))
-            self.classes = run.card.classes
-            self.preprocessing = run.card.preprocessing
         else:
             self.engine = OnnxRuntimeEngine(path, name=str(path))
-            self.card = read_card(self.engine.metadata, name=str(path))
-            self.classes = self.card.classes
-            self.preprocessing = self.card.preprocessing
+            card = read_card(self.engine.metadata, name=str(path))
+            self.provenance = dict(card.provenance)
+        self.classes = card.classes
+        self.preprocessing = card.preprocessing
+        self.temperature = card.temperature
         self.executor = executor or LocalExecutor()
 
     def predict(self, sources: Sequence[Path], *, progress: Progress = QUIET) -> Iterator[Answer]:

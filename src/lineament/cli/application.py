@@ -1,0 +1,106 @@
+"""The application: finds the verb, and turns whatever ends it into text and an exit code."""
+
+import importlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from lineament.core.errors import LineamentError, UsageError
+from lineament.core.suggest import did_you_mean
+from lineament.core.version import __version__
+
+INTERRUPTED = 130  # what shells give for Ctrl-C
+
+# In the order of the work. The sentence stands here so that `--help` imports no verb.
+VERBS = {
+    "prepare": "Turn a folder of class folders into a checked, split dataset.",
+    "train": "Train a classifier on a dataset.",
+    "evaluate": "Measure a run or bundle on photos it has not seen.",
+    "explain": "Show where a model looks.",
+    "export": "Pack a run into one file that runs anywhere.",
+    "predict": "Answer photos with a bundle.",
+    "doctor": "Say what is installed and what this machine can do.",
+}
+
+
+class _Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            raise UsageError(
+                f"There is no verb `{cmd_name}`.{did_you_mean(cmd_name, VERBS)}",
+                fix=f"The verbs are {', '.join(VERBS)}.",
+            )
+        module = importlib.import_module(f"lineament.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs, in the order of the work"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="VERB TARGET [FLAGS]",
+)
+@click.version_option(__version__, prog_name="lineament", message="%(prog)s %(version)s")
+def application() -> None:
+    """From a folder of labelled photos to a classifier that can be trusted and shipped."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: Verb, targets and flags, without the program's name.
+
+    Returns:
+        The exit code, as `lineament.core.errors` draws it; 130 when interrupted.
+    """
+    # Pillow warns of what `decode` refuses with an error of its own; one of the two is enough.
+    warnings.filterwarnings("error", message="Image size .* exceeds limit")
+    try:
+        code = application.main(list(arguments), prog_name="lineament", standalone_mode=False)
+    except LineamentError as error:
+        return _failed(error, as_json="--json" in arguments)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else str(error))
+        return 0
+    except click.ClickException as error:
+        return _failed(_in_house_style(error), as_json="--json" in arguments)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing was left half written.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`head`) has what it wanted; keep Python from failing again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _failed(error: LineamentError, *, as_json: bool) -> int:
+    click.echo(f"error: {error}", err=True)
+    if as_json:
+        click.echo(json.dumps(error.as_dict(), indent=2, ensure_ascii=False))
+    return error.exit_code
+
+
+def _in_house_style(error: click.ClickException) -> UsageError:
+    """Say what click found wrong as every other error is said."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "lineament"
+    fix = f"See `{command} --help`."
+    if isinstance(error, click.NoSuchOption):
+        flags = [name for each in context.command.params for name in each.opts] if context else []
+        hint = did_you_mean(error.option_name, flags)
+        return UsageError(f"`{command}` has no flag `{error.option_name}`.{hint}", fix=fix)
+    text = error.format_message()
+    return UsageError(text if text.endswith(".") else f"{text}.", fix=fix)

@@ -1,0 +1,107 @@
+"""The console: progress and talk on stderr, results on stdout, one JSON document if asked."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+SILENT_S = 2.0  # a task shorter than this needs no line where there is no terminal
+
+
+class Console:
+    """Where a verb speaks.
+
+    Args:
+        as_json: Whether stdout is to hold one JSON document instead of lines for a person.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def talk(self, text: str) -> None:
+        """Say something to the person who watches."""
+        click.echo(text, err=True)
+
+    def result(self, document: Mapping[str, object], lines: str = "", *, following: str) -> None:
+        """Give the result, and name the next command.
+
+        Args:
+            document: All of it, for ``--json``.
+            lines: The same for a person.
+            following: The next command, as it can be typed.
+        """
+        if self.as_json:
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        elif lines:
+            click.echo(lines)
+        self.talk(f"next: {following}")
+
+
+class ConsoleProgress:
+    """Progress on stderr: a bar with an estimate on a terminal, else a line per longer task."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._bar: Bar | None = None
+        self._task = ""
+        self._total: int | None = None
+        self._done = 0
+        self._started = 0.0
+
+    def start(self, task: str, total: int | None) -> None:
+        """A task begins."""
+        self._task, self._total, self._done = task, total, 0
+        self._started = time.monotonic()
+        if self._terminal:
+            self._bar = _bar()
+            self._bar.start()
+            self._bar.add_task(task, total=total)
+
+    def advance(self, steps: int = 1) -> None:
+        """Some of it is done."""
+        self._done += steps
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0], steps)
+
+    def finish(self) -> None:
+        """The task has ended."""
+        seconds = time.monotonic() - self._started
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        elif seconds >= SILENT_S:
+            rate = self._done / seconds
+            click.echo(f"{self._task}: {self._done} in {seconds:.0f} s ({rate:.0f}/s)", err=True)
+
+    def note(self, text: str) -> None:
+        """A sentence for the person who watches."""
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False)
+        else:
+            click.echo(text, err=True)
+
+
+def _bar() -> "Bar":
+    from rich.console import Console as RichConsole
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=RichConsole(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,56 @@
+"""``lineament evaluate RUN|BUNDLE DATASET --out DIR``."""
+
+from pathlib import Path
+
+import click
+
+from lineament.cli import flags
+from lineament.cli.console import Console, ConsoleProgress
+from lineament.core.config import resolve
+from lineament.core.extras import require_all
+
+
+@click.command()
+@click.argument("model", type=flags.PATH, metavar="RUN|BUNDLE")
+@click.argument("dataset", type=flags.PATH)
+@flags.writes("DIR", "The report's folder.")
+@click.option("--split", metavar="train|validation|test", help="Which photos (test).")
+@flags.seed
+@flags.settings
+@flags.common
+def command(
+    model: Path,
+    dataset: Path,
+    out: Path,
+    overwrite: bool,
+    split: str | None,
+    seed: int | None,
+    sets: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Measure RUN or BUNDLE on a split of DATASET: every figure with its interval, and a page.
+
+    Writes report.json (every figure), report.html (made from it alone) and predictions.parquet.
+    """
+    require_all("report", purpose="Evaluation")
+    from lineament.workflow import EvaluateConfig, evaluate
+
+    config = resolve(EvaluateConfig, {}, {"split": split, "seed": seed}, sets=sets)
+    console = Console(as_json=as_json)
+    report = evaluate(
+        model, dataset, out, config=config, overwrite=overwrite, progress=ConsoleProgress()
+    )
+    lines = [f"{out / 'report.html'}: {report.n_right} of {report.n_images} {report.split} photos"]
+    for name, interval in report.headline.items():
+        lines.append(
+            f"  {name.replace('_', ' '):28} {interval.value:.4f}  "
+            f"({interval.level:.0%} interval {interval.low:.4f} to {interval.high:.4f})"
+        )
+    for warning in report.warnings:
+        console.talk(f"note: {warning}")
+    following = (
+        f"lineament export {model} --out {model.parent / 'model.onnx'}"
+        if model.is_dir()
+        else f"lineament predict {model} PHOTO..."
+    )
+    console.result({"report": str(out), **report.as_dict()}, "\n".join(lines), following=following)

@@ -1,0 +1,112 @@
+"""Workflow: verbs that need more than one stage, composed of stages that do not know each other."""
+
+import dataclasses
+from pathlib import Path
+
+from lineament.artifacts.dataset import SPLITS, Dataset
+from lineament.artifacts.report import EvaluationReport, write_report
+from lineament.artifacts.schema import field
+from lineament.core.config import Config, option
+from lineament.core.errors import ImageError
+from lineament.core.executor import Executor
+from lineament.core.extras import require_all
+from lineament.core.files import atomic_folder, require_free
+from lineament.core.progress import QUIET, Progress
+from lineament.evaluation.score import score
+from lineament.imaging.decode import decode
+from lineament.imaging.render import thumbnail_jpeg
+from lineament.reporting.page import page
+from lineament.runtime.predictor import Predictor
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(Config):
+    """What `evaluate` can be told."""
+
+    split: str = option("test", help="which split is measured", choices=SPLITS)
+    seed: int = option(0, help="of the resampling behind the intervals", minimum=0)
+    n_mistakes: int = option(
+        24, help="how many of the most confident mistakes are shown", minimum=0
+    )
+
+
+def evaluate(
+    model: Path,
+    dataset: Path | Dataset,
+    out: Path,
+    *,
+    config: EvaluateConfig | None = None,
+    overwrite: bool = False,
+    progress: Progress = QUIET,
+    executor: Executor | None = None,
+) -> EvaluationReport:
+    """Measure a run or a bundle on a dataset's split; both go through the graph that ships.
+
+    Args:
+        model: A run or a bundle.
+        dataset: A dataset, or its folder.
+        out: The report's folder, made whole or not at all.
+        config: Which split, and what is shown.
+        overwrite: Replace what stands at ``out``.
+        progress: Who listens.
+        executor: Where photos are decoded and run; ``None`` is one thread per core.
+
+    Returns:
+        Every figure of the report.
+
+    Raises:
+        ArtifactError: Model or dataset is absent or damaged, or ``out`` is in the way.
+        DataError: The dataset has classes that the model does not know, a photo cannot be read, or
+            the split is empty.
+        MissingExtraError: What draws the report is not installed.
+    """
+    settings = config or EvaluateConfig()
+    require_all("report", purpose="Evaluation")
+    require_free(out, overwrite=overwrite)
+    predictor = Predictor(model, executor=executor)
+    data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
+    predictions = predictor.predict_split(data, settings.split, progress=progress)
+    progress.note("computing intervals")
+
+    def thumbnail(sample: str) -> bytes | None:
+        try:
+            return thumbnail_jpeg(decode(data.root / sample))
+        except ImageError:
+            return None
+
+    report = score(
+        predictions,
+        split=settings.split,
+        subject=_subject(model, predictor),
+        dataset={
+            "path": str(data.root.absolute()),
+            "fingerprint": data.fingerprint,
+            "photos": {split: len(samples) for split, samples in data.splits.items()},
+        },
+        thumbnail=thumbnail,
+        seed=settings.seed,
+        n_mistakes=settings.n_mistakes,
+    )
+    with atomic_folder(out, overwrite=overwrite) as folder:
+        predictions.write_parquet(folder / "predictions.parquet")
+        write_report(folder, report, page=page(report))
+    return report
+
+
+def _subject(model: Path, predictor: Predictor) -> dict[str, object]:
+    """What was measured, from what the artifact states."""
+    stated, name = predictor.provenance, str(model)
+    backbone = field(stated, "backbone", dict, name=name)
+    return {
+        "kind": "run" if model.is_dir() else "bundle",
+        "path": name,
+        "mode": stated["mode"],
+        "backbone": backbone["name"],
+        "weights": backbone["tag"],
+        "weights_sha256": backbone["sha256"],
+        "licence": backbone["licence"],
+        "trained_on": field(stated, "dataset", dict, name=name)["fingerprint"],
+        "temperature": predictor.temperature,
+        "seed": stated["seed"],
+        "preprocessing": predictor.preprocessing.as_dict(),
+    }
