@@ -164,7 +164,7 @@ def _problem(value: object, annotation: Any, rules: Mapping[str, Any]) -> str:
 
 def _aside(hint: str) -> str:
     """Put a suggestion into brackets, for the middle of a sentence."""
-    return f" ({hint.strip().replace("Did", "did")})" if hint else ""
+    return f" (did{hint.strip()[3:]})" if hint else ""
 
 
 def _is(value: object, kind: Any) -> bool:
