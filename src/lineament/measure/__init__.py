@@ -1,0 +1,1 @@
+"""Figures about answers: classification scores, calibration, and how sure one can be of either."""

@@ -1,0 +1,481 @@
+"""Scores of class answers and class probabilities against the truth.
+
+Classes without samples follow scikit-learn's defaults (``zero_division=0``), held by a parity test:
+a score that is 0/0 is 0.0; macro averages run over the classes that occur in the truth or in the
+answers; balanced accuracy runs over the classes that occur in the truth.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lineament.core.errors import UsageError
+
+FloatArray = NDArray[np.float32] | NDArray[np.float64]
+
+# Probabilities that went through float16 or a CSV with four decimals still sum to 1 within this;
+# logits or scores that were passed by mistake do not.
+ROW_SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScores:
+    """How well one class is found.
+
+    Args:
+        name: The class.
+        precision: Of the answers that name it, the fraction that is right; 0.0 when there are none.
+        recall: Of its samples, the fraction that is found; 0.0 when there are none.
+        f1: Harmonic mean of precision and recall; 0.0 when both are 0.
+        support: Number of its samples.
+    """
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+def check_labels(labels: NDArray[np.int64], n_classes: int, *, name: str = "labels") -> None:
+    """Refuse class indices that cannot be measured.
+
+    Args:
+        labels: Class indices, any integer dtype ``(N,)``, each 0 to ``n_classes - 1``.
+        n_classes: Number of classes, 1 or more.
+        name: What the message calls the array.
+
+    Raises:
+        UsageError: ``n_classes`` is below 1; ``labels`` is not one-dimensional, not of an integer
+            dtype, empty, or holds an index out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> check_labels(np.array([0, 2, 1]), 3)
+    """
+    if n_classes < 1:
+        raise UsageError(f"`n_classes` must be 1 or more, got {n_classes}.")
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise UsageError(f"`{name}` must be integers (N,), got {labels.dtype} {labels.shape}.")
+    if labels.size == 0:
+        raise UsageError(
+            f"`{name}` is empty; there is nothing to measure.",
+            fix="Give at least one labelled sample.",
+        )
+    outside = np.flatnonzero((labels < 0) | (labels >= n_classes))
+    if outside.size:
+        raise UsageError(
+            f"`{name}` must lie in 0 to {n_classes - 1}; {outside.size} of {labels.size} do not.",
+            at=[f"sample {i} ({labels[i]})" for i in outside],
+            fix="Give column indices of the classes, in the order of the model.",
+        )
+
+
+def check_probabilities(probabilities: FloatArray, labels: NDArray[np.int64]) -> None:
+    """Refuse class probabilities that cannot be measured, and labels that do not belong to them.
+
+    Args:
+        probabilities: Class probabilities, ``float32`` or ``float64`` ``(N, C)``, each row sums to
+            1 within ``ROW_SUM_TOLERANCE``.
+        labels: True class indices, ``int64 (N,)``.
+
+    Raises:
+        UsageError: ``probabilities`` is not a float array ``(N, C)``, holds NaN or infinity, lies
+            outside 0 to 1, or has rows that do not sum to 1; the lengths differ; or ``labels`` is
+            refused by ``check_labels``.
+
+    Example:
+        >>> import numpy as np
+        >>> check_probabilities(np.array([[0.1, 0.9]]), np.array([1]))
+    """
+    check_scores(probabilities, labels, name="probabilities")
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    outside = ((probabilities < 0) | (probabilities > 1)).any(axis=1)
+    bad = np.flatnonzero(outside | (np.abs(sums - 1) > ROW_SUM_TOLERANCE))
+    if bad.size:
+        raise UsageError(
+            "`probabilities` must lie in 0 to 1 with rows that sum to 1; "
+            f"{bad.size} of {len(sums)} rows do not.",
+            at=[
+                f"row {i} (from {probabilities[i].min():.4g} to {probabilities[i].max():.4g}, "
+                f"sum {sums[i]:.4g})"
+                for i in bad
+            ],
+            fix="Turn logits into probabilities with `softmax` first.",
+        )
+
+
+def check_scores(scores: FloatArray, labels: NDArray[np.int64], *, name: str) -> None:
+    """Refuse per-class scores of any range (logits too) that cannot be measured.
+
+    Args:
+        scores: One score per class, ``float32`` or ``float64`` ``(N, C)``, finite.
+        labels: True class indices, ``int64 (N,)``.
+        name: What the message calls ``scores``.
+
+    Raises:
+        UsageError: ``scores`` is not a float array ``(N, C)`` or holds NaN or infinity; the lengths
+            differ; or ``labels`` is refused by ``check_labels``.
+
+    Example:
+        >>> import numpy as np
+        >>> check_scores(np.array([[3.0, -7.0]]), np.array([0]), name="logits")
+    """
+    if scores.ndim != 2 or not np.issubdtype(scores.dtype, np.floating):
+        raise UsageError(f"`{name}` must be floats (N, C), got {scores.dtype} {scores.shape}.")
+    if labels.ndim == 1 and len(scores) != len(labels):
+        raise UsageError(
+            f"`{name}` has {len(scores)} rows, `labels` has {len(labels)} entries; they must match."
+        )
+    check_labels(labels, scores.shape[1])
+    broken = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+    if broken.size:
+        raise UsageError(
+            f"`{name}` holds NaN or infinity in {broken.size} of {len(scores)} rows.",
+            at=[f"row {i}" for i in broken],
+            fix="Look for photos or weights that make the model overflow.",
+        )
+
+
+def confusion_matrix(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], *, n_classes: int
+) -> NDArray[np.int64]:
+    """Count how often each class was answered with each class.
+
+    Args:
+        labels: True class indices, ``int64 (N,)``.
+        predicted: Answered class indices, ``int64 (N,)``.
+        n_classes: Number of classes ``C``.
+
+    Returns:
+        Counts, ``int64 (C, C)``: row is the truth, column is the answer.
+
+    Raises:
+        UsageError: ``check_labels`` refuses either array, or their lengths differ.
+
+    Example:
+        >>> import numpy as np
+        >>> confusion_matrix(np.array([0, 0, 1]), np.array([0, 1, 1]), n_classes=2)
+        array([[1, 1],
+               [0, 1]])
+    """
+    check_labels(labels, n_classes)
+    check_labels(predicted, n_classes, name="predicted")
+    if len(labels) != len(predicted):
+        raise UsageError(
+            f"`labels` has {len(labels)} entries, `predicted` has {len(predicted)}; "
+            "they must match."
+        )
+    cells = labels.astype(np.int64) * n_classes + predicted
+    counts = np.bincount(cells, minlength=n_classes * n_classes)
+    return counts.reshape(n_classes, n_classes).astype(np.int64)
+
+
+def _check_matrix(matrix: NDArray[np.int64] | NDArray[np.float64]) -> None:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise UsageError(f"`matrix` must be square (C, C), got {matrix.shape}.")
+    if not np.isfinite(matrix).all() or (matrix < 0).any():
+        raise UsageError("`matrix` must hold counts; some are negative or not finite.")
+    if matrix.sum() == 0:
+        raise UsageError(
+            "`matrix` is empty; there is nothing to measure.",
+            fix="Give at least one labelled sample.",
+        )
+
+
+def row_normalised(matrix: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Turn counts into the fraction of each true class.
+
+    Args:
+        matrix: Confusion matrix ``(C, C)``, row is the truth.
+
+    Returns:
+        Fractions, ``float64 (C, C)``; each row sums to 1, a class without samples is all 0.
+
+    Raises:
+        UsageError: ``matrix`` is not square, holds negative or no counts.
+
+    Example:
+        >>> import numpy as np
+        >>> row_normalised(np.array([[3, 1], [0, 0]]))
+        array([[0.75, 0.25],
+               [0.  , 0.  ]])
+    """
+    _check_matrix(matrix)
+    return _ratio(matrix.astype(np.float64), matrix.sum(axis=1, keepdims=True).astype(np.float64))
+
+
+def z_scored(matrix: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Express each cell in standard deviations from the mean cell.
+
+    Args:
+        matrix: Confusion matrix ``(C, C)``, counts or fractions.
+
+    Returns:
+        ``float64 (C, C)`` with mean 0 and population standard deviation 1 over all cells; all zeros
+        when every cell is equal.
+
+    Raises:
+        UsageError: ``matrix`` is not square, holds negative or no counts.
+
+    Example:
+        >>> import numpy as np
+        >>> z_scored(np.array([[2, 0], [0, 2]]))
+        array([[ 1., -1.],
+               [-1.,  1.]])
+    """
+    _check_matrix(matrix)
+    if (matrix == matrix[0, 0]).all():
+        return np.zeros(matrix.shape, dtype=np.float64)
+    cells = matrix.astype(np.float64)
+    return np.asarray((cells - cells.mean()) / cells.std())
+
+
+def accuracy(matrix: NDArray[np.int64]) -> float:
+    """Give the fraction of samples that were answered rightly.
+
+    Args:
+        matrix: Confusion matrix ``(C, C)``, row is the truth.
+
+    Returns:
+        A fraction, 0 to 1.
+
+    Raises:
+        UsageError: ``matrix`` is not square, holds negative or no counts.
+
+    Example:
+        >>> import numpy as np
+        >>> accuracy(np.array([[3, 1], [0, 4]]))
+        0.875
+    """
+    _check_matrix(matrix)
+    return float(np.trace(matrix) / matrix.sum())
+
+
+def balanced_accuracy(matrix: NDArray[np.int64]) -> float:
+    """Give the mean recall over the classes that have samples.
+
+    Source: Brodersen et al. 2010, "The balanced accuracy and its posterior distribution"; classes
+    without samples are left out, as ``sklearn.metrics.balanced_accuracy_score`` does.
+
+    Args:
+        matrix: Confusion matrix ``(C, C)``, row is the truth.
+
+    Returns:
+        A fraction, 0 to 1.
+
+    Raises:
+        UsageError: ``matrix`` is not square, holds negative or no counts.
+
+    Example:
+        >>> import numpy as np
+        >>> balanced_accuracy(np.array([[3, 1], [0, 1]]))
+        0.875
+    """
+    _check_matrix(matrix)
+    support = matrix.sum(axis=1)
+    return float(np.mean(np.diag(matrix)[support > 0] / support[support > 0]))
+
+
+def per_class(matrix: NDArray[np.int64], classes: Sequence[str]) -> list[ClassScores]:
+    """Score every class on its own.
+
+    Args:
+        matrix: Confusion matrix ``(C, C)``, row is the truth.
+        classes: The ``C`` class names, in column order.
+
+    Returns:
+        One ``ClassScores`` per class, in column order; 0/0 is 0.0.
+
+    Raises:
+        UsageError: ``matrix`` is not square, holds negative or no counts, or ``classes`` has
+            another length.
+
+    Example:
+        >>> import numpy as np
+        >>> per_class(np.array([[3, 1], [0, 4]]), ["cat", "dog"])[0]
+        ClassScores(name='cat', precision=1.0, recall=0.75, f1=0.857..., support=4)
+    """
+    _check_matrix(matrix)
+    if len(classes) != len(matrix):
+        raise UsageError(
+            f"`classes` has {len(classes)} names, `matrix` has {len(matrix)} rows; they must match."
+        )
+    precision, recall, f1 = _precision_recall_f1(matrix)
+    support = matrix.sum(axis=1)
+    return [
+        ClassScores(
+            name=name,
+            precision=float(precision[i]),
+            recall=float(recall[i]),
+            f1=float(f1[i]),
+            support=int(support[i]),
+        )
+        for i, name in enumerate(classes)
+    ]
+
+
+def macro_precision(matrix: NDArray[np.int64]) -> float:
+    """Give the mean precision over the classes that occur in the truth or in the answers.
+
+    Args:
+        matrix: Confusion matrix ``(C, C)``, row is the truth.
+
+    Returns:
+        A fraction, 0 to 1; a class that was never answered counts as 0.
+
+    Raises:
+        UsageError: ``matrix`` is not square, holds negative or no counts.
+
+    Example:
+        >>> import numpy as np
+        >>> macro_precision(np.array([[3, 1], [0, 1]]))
+        0.75
+    """
+    _check_matrix(matrix)
+    return float(_precision_recall_f1(matrix)[0][_occurring(matrix)].mean())
+
+
+def macro_recall(matrix: NDArray[np.int64]) -> float:
+    """Give the mean recall over the classes that occur in the truth or in the answers.
+
+    Unlike balanced accuracy, a class that was answered but has no samples counts as 0.
+
+    Args:
+        matrix: Confusion matrix ``(C, C)``, row is the truth.
+
+    Returns:
+        A fraction, 0 to 1.
+
+    Raises:
+        UsageError: ``matrix`` is not square, holds negative or no counts.
+
+    Example:
+        >>> import numpy as np
+        >>> macro_recall(np.array([[3, 1], [0, 0]]))
+        0.375
+    """
+    _check_matrix(matrix)
+    return float(_precision_recall_f1(matrix)[1][_occurring(matrix)].mean())
+
+
+def macro_f1(matrix: NDArray[np.int64]) -> float:
+    """Give the mean F1 over the classes that occur in the truth or in the answers.
+
+    The mean of the F1 scores, not the F1 of the means (Opitz and Burst 2019, "Macro F1 and Macro
+    F1").
+
+    Args:
+        matrix: Confusion matrix ``(C, C)``, row is the truth.
+
+    Returns:
+        A fraction, 0 to 1.
+
+    Raises:
+        UsageError: ``matrix`` is not square, holds negative or no counts.
+
+    Example:
+        >>> import numpy as np
+        >>> macro_f1(np.array([[2, 0], [0, 3]]))
+        1.0
+    """
+    _check_matrix(matrix)
+    return float(_precision_recall_f1(matrix)[2][_occurring(matrix)].mean())
+
+
+def log_loss_per_sample(
+    probabilities: FloatArray, labels: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Give each sample's negative log probability of its true class.
+
+    Args:
+        probabilities: Class probabilities, ``float32`` or ``float64`` ``(N, C)``, rows sum to 1.
+        labels: True class indices, ``int64 (N,)``.
+
+    Returns:
+        Natural-log losses in nats, ``float64 (N,)``. Probabilities are clipped to ``eps`` and
+        ``1 - eps`` of their own dtype, as scikit-learn does: at most 15.9 for ``float32``.
+
+    Raises:
+        UsageError: ``check_probabilities`` refuses the arrays.
+
+    Example:
+        >>> import numpy as np
+        >>> log_loss_per_sample(np.array([[0.5, 0.5]]), np.array([1]))
+        array([0.69314718])
+    """
+    check_probabilities(probabilities, labels)
+    eps = np.finfo(probabilities.dtype).eps
+    of_truth = probabilities[np.arange(len(labels)), labels]
+    return np.asarray(-np.log(np.clip(of_truth, eps, 1 - eps)), dtype=np.float64)
+
+
+def log_loss(probabilities: FloatArray, labels: NDArray[np.int64]) -> float:
+    """Give the mean negative log probability of the true class.
+
+    Args:
+        probabilities: Class probabilities, ``float32`` or ``float64`` ``(N, C)``, rows sum to 1.
+        labels: True class indices, ``int64 (N,)``.
+
+    Returns:
+        Nats per sample (natural log), clipped as in ``log_loss_per_sample``.
+
+    Raises:
+        UsageError: ``check_probabilities`` refuses the arrays.
+
+    Example:
+        >>> import numpy as np
+        >>> round(log_loss(np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([1, 0])), 4)
+        0.4904
+    """
+    return float(log_loss_per_sample(probabilities, labels).mean())
+
+
+def top_k_accuracy(probabilities: FloatArray, labels: NDArray[np.int64], *, k: int) -> float:
+    """Give the fraction of samples whose true class is among the ``k`` most probable.
+
+    Args:
+        probabilities: Class probabilities, ``float32`` or ``float64`` ``(N, C)``, rows sum to 1.
+        labels: True class indices, ``int64 (N,)``.
+        k: How many answers count, 1 to ``C``.
+
+    Returns:
+        A fraction, 0 to 1. Equal probabilities rank in column order, so ``k=1`` is the accuracy of
+        ``argmax``.
+
+    Raises:
+        UsageError: ``check_probabilities`` refuses the arrays, or ``k`` is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> top_k_accuracy(np.array([[0.2, 0.2, 0.6]]), np.array([1]), k=2)
+        0.0
+    """
+    check_probabilities(probabilities, labels)
+    n_classes = probabilities.shape[1]
+    if not 1 <= k <= n_classes:
+        raise UsageError(f"`k` must lie in 1 to {n_classes}, the number of classes; got {k}.")
+    of_truth = probabilities[np.arange(len(labels)), labels][:, np.newaxis]
+    before = np.arange(n_classes) < labels[:, np.newaxis]
+    rank = ((probabilities > of_truth) | ((probabilities == of_truth) & before)).sum(axis=1)
+    return float((rank < k).mean())
+
+
+def _occurring(matrix: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.asarray(matrix.sum(axis=1) + matrix.sum(axis=0) > 0)
+
+
+def _precision_recall_f1(
+    matrix: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    right = np.diag(matrix).astype(np.float64)
+    support = matrix.sum(axis=1).astype(np.float64)
+    answered = matrix.sum(axis=0).astype(np.float64)
+    return _ratio(right, answered), _ratio(right, support), _ratio(2 * right, support + answered)
+
+
+def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    # 0/0 is 0.0, scikit-learn's `zero_division=0`.
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)

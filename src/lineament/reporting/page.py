@@ -1,0 +1,210 @@
+"""Page: one self-contained HTML file from an evaluation report, and from nothing else."""
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+
+from lineament.artifacts.report import (
+    ClassFigures,
+    EvaluationReport,
+)
+from lineament.core.extras import require
+from lineament.measure.intervals import Interval
+from lineament.reporting.figures import PURPOSE, reliability_figure
+from lineament.reporting.matrices import matrices
+from lineament.reporting.numbers import (
+    NO_BREAK,
+    PERCENT_DIGITS,
+    counted,
+    digits,
+    interval_texts,
+    percent,
+)
+
+TEMPLATE = "evaluation.html.j2"
+UPRIGHT_CLASSES = 6  # up to here the names above a matrix need not be turned
+UPRIGHT_LETTERS = 10
+TABLED_CLASSES = 200  # a longer table is not read to its end; every class is in report.json
+
+TITLES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro F1",
+    "log_loss": "Log loss (nats)",
+    "expected_calibration_error": "Expected calibration error",
+}
+NOT_FRACTIONS = ("log_loss",)
+SUBJECT_FIRST = ("kind", "path", "backbone", "weights", "mode", "licence", "trained_on")
+DATASET_FIRST = ("path", "fingerprint", "split")
+METHODS = {
+    "wilson": "Wilson",
+    "score": "score",
+    "bootstrap": "bootstrap",
+    "basic-bootstrap": "bootstrap, bias removed",
+    "group-bootstrap": "bootstrap of groups",
+    "basic-group-bootstrap": "bootstrap of groups, bias removed",
+}
+
+
+def page(report: EvaluationReport) -> str:
+    """Render a report as one HTML page that needs no script, no network and no other file.
+
+    Args:
+        report: Every figure that the page shows.
+
+    Returns:
+        The whole document; the same report gives the same bytes.
+
+    Raises:
+        MissingExtraError: Jinja2 or matplotlib is not installed.
+    """
+    jinja2 = require("jinja2", extra="report", purpose=PURPOSE)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
+    accuracy = report.headline["accuracy"]
+    text = environment.from_string(source).render(
+        report=report,
+        name=_subject_name(report.subject),
+        photos=counted(report.n_images, f"{report.split} photo"),
+        groups=None if report.n_groups is None else counted(report.n_groups, "group"),
+        level=_level(accuracy),
+        lead=_lead(report, accuracy),
+        baseline=_baseline(report.per_class),
+        headline=[_headline_row(name, each) for name, each in report.headline.items()],
+        class_rows=_class_rows(report.per_class),
+        matrices=matrices(report),
+        turned=len(report.classes) > UPRIGHT_CLASSES
+        or max(len(each) for each in report.classes) > UPRIGHT_LETTERS,
+        pairs=[
+            {
+                "truth": pair.truth,
+                "answer": pair.answer,
+                "count": pair.count,
+                "support": pair.support,
+                "share": percent(pair.count / pair.support, decimals=0),
+            }
+            for pair in report.most_confused
+        ],
+        calibration_error=interval_texts(
+            report.headline["expected_calibration_error"], is_fraction=True
+        ),
+        reliability=reliability_figure(report.calibration, level=accuracy.level),
+        bins=[
+            {
+                "range": f"{percent(each.low, unit=False)} to {percent(each.high)}",
+                "confidence": percent(each.confidence),
+                "accuracy": percent(each.accuracy, decimals=digits(100 / each.count, most=1)),
+                "count": each.count,
+            }
+            for each in report.calibration.bins
+        ],
+        mistakes=[
+            {
+                "mistake": each,
+                "confidence": percent(each.confidence),
+                "truth_probability": percent(each.truth_probability),
+            }
+            for each in report.mistakes
+        ],
+        n_wrong=report.n_images - report.n_right,
+        subject=_facts(report.subject, SUBJECT_FIRST),
+        dataset=_facts(report.dataset, DATASET_FIRST),
+        environment=_facts(report.environment, ()),
+        counted=counted,
+    )
+    return str(text)
+
+
+def _subject_name(subject: Mapping[str, object]) -> str:
+    kind, path = subject.get("kind", "model"), subject.get("path")
+    return f"{kind} {path}" if path else f"{kind}"
+
+
+def _lead(report: EvaluationReport, accuracy: Interval) -> str:
+    value, low, high = interval_texts(accuracy, is_fraction=True)
+    return (
+        f"{report.n_right:,} of {counted(report.n_images, f'{report.split} photo')} right: "
+        f"accuracy {value} ({_level(accuracy)} interval {low} to {high})"
+    )
+
+
+def _level(interval: Interval) -> str:
+    return f"{interval.level * 100:g}{NO_BREAK}%"
+
+
+def _baseline(classes: Sequence[ClassFigures]) -> str:
+    largest = max(classes, key=lambda each: each.support)
+    share = percent(largest.support / sum(each.support for each in classes))
+    return f"Always answering {largest.name} would be right on {share} of these photos."
+
+
+def _headline_row(name: str, interval: Interval) -> dict[str, object]:
+    is_fraction = name not in NOT_FRACTIONS
+    value, low, high = interval_texts(interval, is_fraction=is_fraction)
+    plain, bracket, seen = interval.method.partition(" (")
+    return {
+        "title": TITLES.get(name, name.replace("_", " ").capitalize()),
+        "value": value,
+        "low": low,
+        "high": high,
+        "bar": _bar(interval) if is_fraction else None,
+        "method": METHODS.get(plain, plain) + bracket + seen,
+        "n": f"{interval.n:,}",
+        "n_groups": "" if interval.n_groups is None else f"{interval.n_groups:,}",
+    }
+
+
+def _bar(interval: Interval) -> dict[str, str]:
+    """Places of an interval on a scale of 0 to 100 %, as CSS lengths."""
+    return {
+        "left": f"{interval.low * 100:.2f}%",
+        "width": f"{(interval.high - interval.low) * 100:.2f}%",
+        "dot": f"{interval.value * 100:.2f}%",
+    }
+
+
+def _class_rows(classes: Sequence[ClassFigures]) -> list[dict[str, object]]:
+    """The classes, weakest recall first; those without photos last."""
+    ranked = sorted(classes, key=lambda each: (each.support == 0, each.recall))
+    intervals = [each.recall_interval for each in classes if each.recall_interval]
+    # One number of decimals for the whole column: what the widest interval supports.
+    decimals = digits(max(each.high - each.low for each in intervals) * 100, most=PERCENT_DIGITS)
+    rows: list[dict[str, object]] = []
+    for each in ranked[:TABLED_CLASSES]:
+        interval = each.recall_interval
+        rows.append(
+            {
+                "name": each.name,
+                "support": f"{each.support:,}",
+                "precision": percent(each.precision, decimals=decimals),
+                "f1": percent(each.f1, decimals=decimals),
+                "recall": percent(each.recall, decimals=decimals),
+                "low": interval and percent(interval.low, decimals=decimals, unit=False),
+                "high": interval and percent(interval.high, decimals=decimals, unit=False),
+                "bar": interval and _bar(interval),
+            }
+        )
+    return rows
+
+
+def _facts(document: Mapping[str, object], first: Sequence[str]) -> list[tuple[str, str]]:
+    names = [name for name in first if name in document]
+    names += [name for name in document if name not in first]
+    return [(name.replace("_", " "), _fact(document[name])) for name in names]
+
+
+def _fact(value: object) -> str:
+    if value is None or value == "":
+        return "not stated"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{str(key).replace('_', ' ')}: {_fact(each)}" for key, each in value.items()
+        )
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_fact(each) for each in value)
+    return str(value)
