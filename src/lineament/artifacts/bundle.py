@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from lineament.artifacts.schema import check_stamp, field, stamp, texts
+from lineament.artifacts.schema import check_stamp, class_names, field, positive, stamp
 from lineament.core.errors import ArtifactError
 from lineament.core.extras import require
 from lineament.imaging.preprocess import Preprocessing
@@ -104,7 +104,7 @@ def read_card(metadata: Mapping[str, str], *, name: str) -> BundleCard:
         )
     try:
         document = json.loads(metadata[METADATA_KEY])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtifactError(
             f"{name} has metadata that is not JSON.", fix="Export the bundle again."
         ) from error
@@ -113,16 +113,27 @@ def read_card(metadata: Mapping[str, str], *, name: str) -> BundleCard:
             f"{name} has metadata that is not a JSON object.", fix="Export the bundle again."
         )
     check_stamp(document, kind=KIND, schema_version=SCHEMA_VERSION, name=name)
+    classes = class_names(document, name=name)
+    messages = field(document, "messages", dict, name=name)
+    if not all(isinstance(message, str) for message in messages.values()):
+        raise ArtifactError(
+            f"{name} has a message that is not a text.", fix="Export the bundle again."
+        )
     threshold = document.get("unknown_threshold")
     return BundleCard(
-        classes=texts(document, "classes", name=name),
+        classes=classes,
         preprocessing=Preprocessing.from_dict(field(document, "preprocessing", dict, name=name)),
-        temperature=field(document, "temperature", float, name=name),
+        temperature=positive(document, "temperature", name=name),
         provenance=field(document, "provenance", dict, name=name),
         parity=field(document, "parity", dict, name=name),
-        golden=tuple(_golden(entry, name) for entry in field(document, "golden", list, name=name)),
-        messages=field(document, "messages", dict, name=name),
-        unknown_threshold=float(threshold) if isinstance(threshold, (int, float)) else None,
+        golden=tuple(
+            _golden(entry, len(classes), name)
+            for entry in field(document, "golden", list, name=name)
+        ),
+        messages=messages,
+        unknown_threshold=None
+        if threshold is None
+        else positive(document, "unknown_threshold", name=name),
     )
 
 
@@ -150,15 +161,16 @@ def is_bundle_path(path: Path) -> bool:
     return not path.is_dir()
 
 
-def _golden(entry: object, name: str) -> GoldenPhoto:
+def _golden(entry: object, n_classes: int, name: str) -> GoldenPhoto:
     try:
         record = cast(Mapping[str, object], entry)
+        answers = [float(value) for value in cast(list[float], record["probabilities"])]
+        if len(answers) != n_classes:
+            raise ValueError("one probability per class is wanted")
         return GoldenPhoto(
             name=str(record["name"]),
             data=base64.b64decode(str(record["data_base64"]), validate=True),
-            probabilities=tuple(
-                float(value) for value in cast(list[float], record["probabilities"])
-            ),
+            probabilities=tuple(answers),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(

@@ -5,13 +5,14 @@ On disk: ``images/<class>/<id>.{jpg,png}``; ``splits/{train,validation,test}.csv
 ``rejected.csv`` with ``filename,reason``; ``dataset.json``.
 """
 
-import csv
 import dataclasses
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lineament.artifacts.schema import check_stamp, field, stamp, texts
+from lineament.artifacts.table import read_table, write_table
 from lineament.core.errors import ArtifactError, DataError, UsageError
 from lineament.core.files import json_text, read_json, sha256_file
 from lineament.core.suggest import did_you_mean
@@ -22,6 +23,7 @@ SPLITS = ("train", "validation", "test")
 SPLIT_COLUMNS = ("filename", "label", "class", "group")
 SOURCE_COLUMNS = ("filename", "source", "sha256", "duplicate_set")
 REJECTED_COLUMNS = ("filename", "reason")
+FIX = "Prepare the dataset again; a dataset is not edited by hand."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,11 +130,11 @@ class Dataset:
         splits = {split: tuple(_samples(root, split, classes)) for split in SPLITS}
         hashes = {origin.filename: origin.sha256 for origin in origins(root)}
         stated = field(document, "fingerprint", str, name=name)
-        if fingerprint(splits, hashes) != stated:
+        if fingerprint(splits, hashes, classes) != stated:
             raise ArtifactError(
                 f"{root} is not what `lineament prepare` wrote: its tables do not match its "
                 "fingerprint.",
-                fix="Prepare it again; a dataset is not edited by hand.",
+                fix=FIX,
             )
         return cls(root=root, classes=classes, splits=splits, fingerprint=stated, document=document)
 
@@ -151,7 +153,9 @@ class Dataset:
                 wrong.append(f"{origin.filename} (changed)")
         if wrong:
             raise ArtifactError(
-                f"{len(wrong)} photos of {self.root} are not those that were prepared.",
+                f"{len(wrong)} photo{'s' * (len(wrong) > 1)} of {self.root} "
+                f"{'are not those that were' if len(wrong) > 1 else 'is not the one that was'} "
+                "prepared.",
                 at=wrong,
                 fix="Prepare the dataset again.",
             )
@@ -185,16 +189,16 @@ def write_dataset(
             (sample.filename, sample.label, sample.class_name, sample.group)
             for sample in splits[split]
         ]
-        _write_csv(folder / "splits" / f"{split}.csv", SPLIT_COLUMNS, rows)
-    _write_csv(
+        write_table(folder / "splits" / f"{split}.csv", SPLIT_COLUMNS, rows)
+    write_table(
         folder / "sources.csv",
         SOURCE_COLUMNS,
         [(row.filename, row.source, row.sha256, row.duplicate_set) for row in table],
     )
-    _write_csv(
+    write_table(
         folder / "rejected.csv", REJECTED_COLUMNS, [(row.filename, row.reason) for row in rejected]
     )
-    mark = fingerprint(splits, {row.filename: row.sha256 for row in table})
+    mark = fingerprint(splits, {row.filename: row.sha256 for row in table}, classes)
     whole = {
         **stamp(KIND, SCHEMA_VERSION),
         "fingerprint": mark,
@@ -205,14 +209,27 @@ def write_dataset(
     return mark
 
 
-def fingerprint(splits: Mapping[str, Sequence[Sample]], hashes: Mapping[str, str]) -> str:
-    """Hash what training and testing depend on: each photo's content, class, group and split."""
-    lines = sorted(
-        f"{hashes.get(sample.filename, '')}\t{sample.class_name}\t{sample.group}\t{split}"
+def fingerprint(
+    splits: Mapping[str, Sequence[Sample]], hashes: Mapping[str, str], classes: Sequence[str] = ()
+) -> str:
+    """Hash what training and testing depend on: each photo's content, class, group and split.
+
+    Args:
+        splits: Samples by split.
+        hashes: SHA-256 of each photo's file, by filename.
+        classes: Class names in label order.
+
+    Returns:
+        The same for the same photos, in whatever order they stand.
+    """
+    rows = sorted(
+        [hashes.get(sample.filename, ""), sample.class_name, sample.group, split]
         for split, samples in splits.items()
         for sample in samples
     )
-    return hashlib.sha256("\n".join(lines).encode("utf-8")).hexdigest()
+    # JSON keeps the parts apart whatever stands in a name.
+    text = json.dumps([list(classes), rows], separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def origins(root: Path) -> list[Origin]:
@@ -221,7 +238,7 @@ def origins(root: Path) -> list[Origin]:
     Raises:
         ArtifactError: The table is absent or has other columns.
     """
-    return [Origin(**row) for row in _read_csv(root / "sources.csv", SOURCE_COLUMNS)]
+    return [Origin(**row) for row in read_table(root / "sources.csv", SOURCE_COLUMNS, fix=FIX)]
 
 
 def rejections(root: Path) -> list[Rejected]:
@@ -230,18 +247,18 @@ def rejections(root: Path) -> list[Rejected]:
     Raises:
         ArtifactError: The table is absent or has other columns.
     """
-    return [Rejected(**row) for row in _read_csv(root / "rejected.csv", REJECTED_COLUMNS)]
+    return [Rejected(**row) for row in read_table(root / "rejected.csv", REJECTED_COLUMNS, fix=FIX)]
 
 
 def _samples(root: Path, split: str, classes: Sequence[str]) -> Iterable[Sample]:
     labels = {name: label for label, name in enumerate(classes)}
-    for row in _read_csv(root / "splits" / f"{split}.csv", SPLIT_COLUMNS):
+    for row in read_table(root / "splits" / f"{split}.csv", SPLIT_COLUMNS, fix=FIX):
         # Names decide, never indices: a table whose label and class disagree is refused.
         if labels.get(row["class"]) is None or str(labels[row["class"]]) != row["label"]:
             raise ArtifactError(
                 f"splits/{split}.csv of {root} gives {row['filename']} the class {row['class']!r} "
                 f"with label {row['label']}, which is not in dataset.json.",
-                fix="Prepare the dataset again; a dataset is not edited by hand.",
+                fix=FIX,
             )
         yield Sample(
             filename=row["filename"],
@@ -249,27 +266,3 @@ def _samples(root: Path, split: str, classes: Sequence[str]) -> Iterable[Sample]
             class_name=row["class"],
             group=row["group"],
         )
-
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
-
-
-def _read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArtifactError(
-            f"{path} cannot be read ({error}).", fix="Prepare the dataset again."
-        ) from error
-    if tuple(reader.fieldnames or ()) != tuple(columns):
-        raise ArtifactError(
-            f"{path} has other columns than {','.join(columns)}.", fix="Prepare the dataset again."
-        )
-    return rows

@@ -4,19 +4,24 @@ On disk a Parquet file or a CSV with the columns ``sample``, ``label`` (the true
 ``group``, ``answer``, ``confidence``, then ``probability:<class>`` and ``logit:<class>`` per class.
 """
 
-import csv
 import dataclasses
-import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.artifacts.table import printable, table_text
 from lineament.core.errors import ArtifactError, UsageError
 from lineament.core.extras import require
 
+if TYPE_CHECKING:
+    import pyarrow
+
 SCHEMA_VERSION = 1
 UNKNOWN_LABEL = -1
+METADATA_KEY = b"lineament.predictions"
+FIX = "Make the run or report again."
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,6 +58,14 @@ class Predictions:
                 f"{self.probabilities.shape}, logits {self.logits.shape}, labels "
                 f"{self.labels.shape}, groups ({len(self.groups)},)."
             )
+        if "" in self.classes or len(set(self.classes)) != len(self.classes):
+            raise UsageError(f"Class names must be distinct and not empty, got {self.classes}.")
+        labels = self.labels
+        if len(labels) and not UNKNOWN_LABEL <= labels.min() <= labels.max() < shape[1]:
+            raise UsageError(
+                f"Labels must be from 0 to {shape[1] - 1}, or {UNKNOWN_LABEL} where not known; "
+                f"got {labels.min()} to {labels.max()}."
+            )
 
     @property
     def answers(self) -> NDArray[np.int64]:
@@ -67,7 +80,7 @@ class Predictions:
         """
         pyarrow = require("pyarrow", extra="report", purpose="Parquet")
         parquet = require("pyarrow.parquet", extra="report", purpose="Parquet")
-        metadata = {"lineament.predictions": str(SCHEMA_VERSION)}
+        metadata = {METADATA_KEY: str(SCHEMA_VERSION)}
         table = pyarrow.table(self._columns()).replace_schema_metadata(metadata)
         path.parent.mkdir(parents=True, exist_ok=True)
         parquet.write_table(table, path)
@@ -75,11 +88,7 @@ class Predictions:
     def csv_text(self) -> str:
         """The same table as CSV; shortest texts that read back to the same ``float32``."""
         columns = self._columns()
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
-        return buffer.getvalue()
+        return table_text(list(columns), zip(*columns.values(), strict=True))
 
     @classmethod
     def read_parquet(cls, path: Path) -> "Predictions":
@@ -92,20 +101,32 @@ class Predictions:
         parquet = require("pyarrow.parquet", extra="report", purpose="Parquet")
         try:
             table = parquet.read_table(path)
+            stated = (table.schema.metadata or {}).get(METADATA_KEY, b"").decode()
         except (OSError, ValueError) as error:
+            raise ArtifactError(f"{path} cannot be read as Parquet.", fix=FIX) from error
+        if stated != str(SCHEMA_VERSION):
             raise ArtifactError(
-                f"{path} cannot be read as Parquet.", fix="Make the run or report again."
-            ) from error
+                f"{path} holds predictions of schema {stated or 'unknown'}; this version reads "
+                f"{SCHEMA_VERSION}.",
+                fix=FIX,
+            )
+        try:
+            return cls._from_table(table)
+        except (KeyError, ValueError, TypeError, UsageError) as error:
+            raise ArtifactError(f"{path} holds other columns than predictions.", fix=FIX) from error
+
+    @classmethod
+    def _from_table(cls, table: "pyarrow.Table") -> "Predictions":
         names = [name for name in table.column_names if name.startswith("probability:")]
         classes = tuple(name.removeprefix("probability:") for name in names)
-        index = {name: label for label, name in enumerate(classes)}
+        index = {"": UNKNOWN_LABEL} | {name: label for label, name in enumerate(classes)}
         truths = table.column("label").to_pylist()
         return cls(
             samples=tuple(table.column("sample").to_pylist()),
             classes=classes,
             probabilities=_matrix(table, "probability:", classes),
             logits=_matrix(table, "logit:", classes),
-            labels=np.array([index.get(truth, UNKNOWN_LABEL) for truth in truths], np.int64),
+            labels=np.array([index[truth] for truth in truths], np.int64),
             groups=tuple(table.column("group").to_pylist()),
         )
 
@@ -113,9 +134,9 @@ class Predictions:
         answers = self.answers
         names = (*self.classes, "")  # the index -1 of an unknown label lands on the empty text
         columns: dict[str, list[object]] = {
-            "sample": list(self.samples),
+            "sample": [printable(sample) for sample in self.samples],
             "label": [names[label] for label in self.labels],
-            "group": list(self.groups),
+            "group": [printable(group) for group in self.groups],
             "answer": [self.classes[answer] for answer in answers],
             "confidence": list(self.probabilities[np.arange(len(answers)), answers]),
         }
@@ -126,6 +147,6 @@ class Predictions:
         return columns
 
 
-def _matrix(table: "object", prefix: str, classes: tuple[str, ...]) -> NDArray[np.float32]:
-    columns = [np.asarray(table[f"{prefix}{name}"], dtype=np.float32) for name in classes]  # type: ignore[index]  # pyarrow has no types
+def _matrix(table: "pyarrow.Table", prefix: str, classes: tuple[str, ...]) -> NDArray[np.float32]:
+    columns = [np.asarray(table[f"{prefix}{name}"], dtype=np.float32) for name in classes]
     return np.stack(columns, axis=1) if columns else np.zeros((0, 0), np.float32)

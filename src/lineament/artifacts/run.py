@@ -5,12 +5,12 @@ training); ``graph.onnx`` (pixels to probabilities: what evaluation measures and
 ``predictions/validation.parquet``.
 """
 
-import csv
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lineament.artifacts.schema import check_stamp, field, stamp, texts
+from lineament.artifacts.schema import check_stamp, class_names, field, positive, stamp
+from lineament.artifacts.table import write_table
 from lineament.core.errors import ArtifactError
 from lineament.core.files import json_text, read_json, sha256_file
 from lineament.imaging.preprocess import Preprocessing
@@ -20,6 +20,7 @@ SCHEMA_VERSION = 1
 DOCUMENT = "run.json"
 GRAPH = "graph.onnx"
 WEIGHTS = "weights.safetensors"
+COMPLETE = "complete"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,20 +101,31 @@ class Run:
         document = read_json(root / DOCUMENT, kind=KIND)
         name = str(root)
         check_stamp(document, kind=KIND, schema_version=SCHEMA_VERSION, name=name)
-        for file, stated in field(document, "files", dict, name=name).items():
-            path = root / file
-            if not path.is_file() or sha256_file(path) != stated:
-                raise ArtifactError(
-                    f"{path} is absent or is not the file that training wrote.",
-                    fix="Train again; a run is not edited by hand.",
-                )
+        if document.get("status") != COMPLETE:
+            raise ArtifactError(
+                f"{name} is not a complete run (status {document.get('status')!r}).",
+                fix="Train again.",
+            )
+        files = field(document, "files", dict, name=name)
+        # Every file that is used must be vouched for, also one that somebody took off the list.
+        wrong = [
+            file
+            for file in sorted({*files, GRAPH, WEIGHTS})
+            if not (root / file).is_file() or sha256_file(root / file) != files.get(file)
+        ]
+        if wrong:
+            raise ArtifactError(
+                f"{name} has files that are absent or are not those that training wrote.",
+                at=wrong,
+                fix="Train again; a run is not edited by hand.",
+            )
         card = RunCard(
             mode=field(document, "mode", str, name=name),
-            classes=texts(document, "classes", name=name),
+            classes=class_names(document, name=name),
             preprocessing=Preprocessing.from_dict(
                 field(document, "preprocessing", dict, name=name)
             ),
-            temperature=field(document, "temperature", float, name=name),
+            temperature=positive(document, "temperature", name=name),
             backbone=field(document, "backbone", dict, name=name),
             recipe=field(document, "recipe", dict, name=name),
             dataset=field(document, "dataset", dict, name=name),
@@ -134,15 +146,14 @@ def write_run(folder: Path, card: RunCard, history: Sequence[Mapping[str, object
         card: What the run says about itself.
         history: One row per epoch or per tried regularisation; all rows have the same keys.
     """
-    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(history[0]) if history else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(history)
+    columns = list(history[0]) if history else []
+    rows = [[row[column] for column in columns] for row in history]
+    write_table(folder / "history.csv", columns, rows)
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in written}
     document = {
         **stamp(KIND, SCHEMA_VERSION),
-        "status": "complete",
+        "status": COMPLETE,
         **card.as_dict(),
         "files": files,
     }

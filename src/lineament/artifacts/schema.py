@@ -1,5 +1,6 @@
 """What every artifact states about itself: its kind, its schema version and who wrote it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -35,7 +36,7 @@ def check_stamp(
             fix=f"Name a {kind} that Lineament wrote.",
         )
     version = document.get("schema_version")
-    if not isinstance(version, int) or not 1 <= version <= schema_version:
+    if type(version) is not int or not 1 <= version <= schema_version:
         raise ArtifactError(
             f"{name} has {kind} schema {version}; this Lineament {__version__} reads 1 to "
             f"{schema_version}.",
@@ -52,9 +53,31 @@ def field(document: Mapping[str, object], key: str, kind: type[T], *, name: str)
     value = document.get(key)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if not isinstance(value, kind):
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise ArtifactError(
             f"{name} has no usable field `{key}` (wanted {kind.__name__}, found {value!r:.40}).",
+            fix="The artifact is damaged; make it again.",
+        )
+    return value
+
+
+def class_names(document: Mapping[str, object], *, name: str) -> tuple[str, ...]:
+    """Take the field `classes`: at least one name, none empty, none twice; errors as `field`."""
+    names = texts(document, "classes", name=name)
+    if not names or "" in names or len(set(names)) != len(names):
+        raise ArtifactError(
+            f"{name} has class names that cannot be told apart: {list(names)!r:.80}.",
+            fix="The artifact is damaged; make it again.",
+        )
+    return names
+
+
+def positive(document: Mapping[str, object], key: str, *, name: str) -> float:
+    """Take a field that is a finite number above 0; errors as `field`."""
+    value = field(document, key, float, name=name)
+    if not 0 < value < math.inf:
+        raise ArtifactError(
+            f"{name} has a field `{key}` that must be a number above 0, found {value}.",
             fix="The artifact is damaged; make it again.",
         )
     return value

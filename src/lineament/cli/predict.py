@@ -1,13 +1,12 @@
 """``lineament predict BUNDLE PATH...``."""
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from lineament.artifacts.table import table_text
 from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress
 from lineament.core.errors import DataError, UsageError
@@ -114,14 +113,11 @@ def _csv_text(rows: Sequence[dict[str, object]], top: int) -> str:
     columns = ["filename", "label", "confidence", "error"]
     for rank in range(2, top + 1):
         columns += [f"label_{rank}", f"confidence_{rank}"]
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
+    cells = []
     for row in rows:
-        flat = {name: row[name] for name in columns[:4]}
         ranked = row.get("top", [])
         assert isinstance(ranked, list)  # made by `_row`
-        for rank, entry in enumerate(ranked[1:], start=2):
-            flat |= {f"label_{rank}": entry["label"], f"confidence_{rank}": entry["confidence"]}
-        writer.writerow(flat)
-    return buffer.getvalue()
+        further = [value for entry in ranked[1:] for value in entry.values()]
+        line = [row[name] for name in columns[:4]] + further
+        cells.append(line + [None] * (len(columns) - len(line)))
+    return table_text(columns, cells)

@@ -18,6 +18,8 @@ from lineament.core.suggest import did_you_mean
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT", bound="Config")
 
+HUGE = 10**18  # no count, seed or rate is meant to be larger; what is was typed by mistake
+
 
 def option(
     default: T,
@@ -61,8 +63,9 @@ class Config:
             if problem:
                 wrong.append(f"`{field.name}` must be {problem}")
         if wrong:
+            text = f"{type(self).__name__}: {'; '.join(wrong)}"
             raise UsageError(
-                f"{type(self).__name__}: {'; '.join(wrong)}.",
+                text if text.endswith("?") else f"{text}.",
                 fix="Give a value in that range, or leave it out for the default.",
             )
 
@@ -96,7 +99,7 @@ def resolve(
     *lower, top = layers or ({},)
     merged: dict[str, object] = {}
     for layer in lower:
-        merged.update(layer)
+        merged.update({name: value for name, value in layer.items() if value is not None})
     for text in sets:
         name, equals, value = text.partition("=")
         if not equals:
@@ -108,12 +111,12 @@ def resolve(
     merged.update({name: value for name, value in top.items() if value is not None})
     unknown = [name for name in merged if name not in known]
     if unknown:
-        hints = [f"`{name}`.{did_you_mean(name, known)}" for name in unknown]
+        hints = [f"`{name}`.{did_you_mean(str(name), known)}" for name in unknown]
         raise UsageError(
             f"{config.__name__} has no field {' '.join(hints)}",
             fix=f"Known fields: {', '.join(known)}.",
         )
-    return config(**merged)
+    return config(**{name: _as_tuple(value, known[name]) for name, value in merged.items()})
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
@@ -142,52 +145,63 @@ def _parse(text: str, annotation: Any) -> object:
     return text
 
 
+def _as_tuple(value: object, annotation: Any) -> object:
+    """Files have lists where configurations have tuples."""
+    several = any(typing.get_origin(kind) is tuple for kind in _alternatives(annotation))
+    return tuple(value) if several and isinstance(value, list) else value
+
+
 def _problem(value: object, annotation: Any, rules: Mapping[str, Any]) -> str:
     """Say what a value must be, when it is not; an empty text when it is."""
     kinds = _alternatives(annotation)
-    if value is None and type(None) in kinds:
+    if any(_fits(value, kind, rules) for kind in kinds):
         return ""
-    described = _describe(kinds, rules)
-    if rules.get("choices") and isinstance(value, str):
-        if value in rules["choices"]:
-            return ""
-        return f"{described}, got {value!r}{_aside(did_you_mean(value, rules['choices']))}"
-    if not any(_is(value, kind) for kind in kinds):
-        return f"{described}, got {value!r}"
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        low, high = rules.get("minimum"), rules.get("maximum")
-        outside = (low is not None and value < low) or (high is not None and value > high)
-        if outside or not math.isfinite(value):
-            return f"{described}, got {value!r}"
-    return ""
+    wrong = next((part for part in _parts(value) if isinstance(part, str)), "")
+    hint = did_you_mean(wrong, rules["choices"]) if rules.get("choices") else ""
+    shown = value if not isinstance(value, int) or abs(value) < HUGE else "a huge number"
+    return f"{_describe(kinds, rules)}, got {shown!r}" + (f".{hint}" if hint else "")
 
 
-def _aside(hint: str) -> str:
-    """Put a suggestion into brackets, for the middle of a sentence."""
-    return f" (did{hint.strip()[3:]})" if hint else ""
-
-
-def _is(value: object, kind: Any) -> bool:
+def _fits(value: object, kind: Any, rules: Mapping[str, Any]) -> bool:
+    """Whether a value is of a kind, and within the rules."""
+    if kind is type(None) or value is None:
+        return kind is type(None) and value is None
     if typing.get_origin(kind) is tuple:
-        inner = typing.get_args(kind)[0]
-        return isinstance(value, tuple) and all(_is(part, inner) for part in value)
-    if kind is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        inner = typing.get_args(kind)
+        counted = inner[-1] is not Ellipsis
+        if not isinstance(value, tuple) or (counted and len(value) != len(inner)):
+            return False
+        return all(_fits(part, inner[0], rules) for part in value)
+    if kind is float or kind is int:
+        allowed = (int, float) if kind is float else (int,)
+        if isinstance(value, bool) or not isinstance(value, allowed):
+            return False
+        low, high = rules.get("minimum"), rules.get("maximum")
+        if isinstance(value, float) and not math.isfinite(value):
+            return False
+        return (low is None or value >= low) and (high is None or value <= high) and value < HUGE
+    if kind is str and rules.get("choices"):
+        return value in rules["choices"]
     return isinstance(kind, type) and isinstance(value, kind)
+
+
+def _parts(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _describe(kinds: tuple[Any, ...], rules: Mapping[str, Any]) -> str:
     if rules.get("choices"):
         return "one of " + ", ".join(rules["choices"])
-    names = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
+    one = {int: "an integer", float: "a number", str: "a text", bool: "true or false"}
+    many = {int: "integers", float: "numbers", str: "texts"}
     words = []
     for kind in kinds:
         if typing.get_origin(kind) is tuple:
-            words.append("a list of " + names.get(typing.get_args(kind)[0], "values") + "s")
+            inner = typing.get_args(kind)
+            count = "" if inner[-1] is Ellipsis else f"{len(inner)} "
+            words.append(f"a list of {count}{many.get(inner[0], 'values')}")
         elif kind is not type(None):
-            words.append(names.get(kind, getattr(kind, "__name__", str(kind))))
+            words.append(one.get(kind, getattr(kind, "__name__", str(kind))))
     low, high = rules.get("minimum"), rules.get("maximum")
     limits = ""
     if low is not None and high is not None:

@@ -49,7 +49,8 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
             raise  # the package is there and broken: that is not ours to explain away
-        name = DISTRIBUTIONS.get(module, module)
+        package = module.split(".")[0]
+        name = DISTRIBUTIONS.get(package, package)
         raise MissingExtraError(
             f"{purpose} needs {name}, which is not installed.",
             fix=f"Install it with `pip install 'lineament[{extra}]'`.",

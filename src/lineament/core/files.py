@@ -19,6 +19,8 @@ from typing import IO
 
 from lineament.core.errors import ArtifactError
 
+_OWN: set[str] = set()  # names of what this very process is writing
+
 PARTIAL = ".partial-"
 REPLACED = ".replaced-"
 ABANDONED_AFTER_S = 24 * 3600  # where a process cannot be asked for, no write lasts this long
@@ -43,12 +45,13 @@ def require_free(target: Path, *, overwrite: bool) -> None:
         ArtifactError: Something stands there and ``overwrite`` is false, or the folder that would
             hold it cannot be written.
     """
-    if _present(target) and not overwrite:
+    if not target.name or target.name == "..":
         raise ArtifactError(
-            f"{target} exists; nothing was written.",
-            fix="Name another `--out`, or run again with `--overwrite` to replace it.",
+            f"{target.absolute()} cannot be replaced: it is in use or is a root.",
+            fix="Name a new folder or file as `--out`.",
         )
-    parent = next(folder for folder in target.absolute().parents if folder.exists())
+    _require_absent(target, overwrite=overwrite)
+    parent = _nearest_folder(target)
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise ArtifactError(
             f"{target} cannot be written: no permission to write in {parent}.",
@@ -75,14 +78,16 @@ def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(target)
         partial = Path(tempfile.mkdtemp(prefix=_prefix(target, PARTIAL), dir=target.parent))
+        _OWN.add(partial.name)
         try:
             yield partial
             _open_to_others(partial, 0o777)
             _sync_all()
+            _require_absent(target, overwrite=overwrite)
             _replace(partial, target)
-        except BaseException:
+        finally:
             shutil.rmtree(partial, ignore_errors=True)
-            raise
+            _OWN.discard(partial.name)
 
 
 @contextlib.contextmanager
@@ -104,16 +109,19 @@ def atomic_file(target: Path, *, overwrite: bool = False) -> Iterator[IO[bytes]]
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(target)
         handle, name = tempfile.mkstemp(prefix=_prefix(target, PARTIAL), dir=target.parent)
+        partial = Path(name)
+        _OWN.add(partial.name)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            _open_to_others(Path(name), 0o666)
-            _replace(Path(name), target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            _open_to_others(partial, 0o666)
+            _require_absent(target, overwrite=overwrite)
+            _replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+            _OWN.discard(partial.name)
 
 
 def write_text(target: Path, text: str, *, overwrite: bool = False) -> None:
@@ -155,7 +163,7 @@ def read_json(path: Path, *, kind: str) -> dict[str, object]:
             f"{path.parent} is not a {kind}: it has no {path.name}.",
             fix=f"Name the folder of a {kind} that Lineament wrote.",
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(
             f"{path} cannot be read as JSON.",
             at=[str(error)],
@@ -183,8 +191,28 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "lineament"
 
 
-def _present(path: Path) -> bool:
-    return os.path.lexists(path)
+def _require_absent(target: Path, *, overwrite: bool) -> None:
+    """Asked before the work, and again before its result is put there: work can take hours."""
+    if os.path.lexists(target) and not overwrite:
+        raise ArtifactError(
+            f"{target} exists; nothing was written.",
+            fix="Name another `--out`, or run again with `--overwrite` to replace it.",
+        )
+
+
+def _nearest_folder(target: Path) -> Path:
+    """The deepest parent that is there; one that may not be looked into counts as the nearest."""
+    for folder in target.absolute().parents:
+        try:
+            if folder.exists():
+                return folder
+        except PermissionError:
+            continue
+        except OSError as error:  # a name that no file system takes
+            raise ArtifactError(
+                f"{target} cannot be written: {error.strerror}.", fix="Name another `--out`."
+            ) from error
+    raise AssertionError("the root of a file system exists")
 
 
 def _replace(partial: Path, target: Path) -> None:
@@ -193,20 +221,23 @@ def _replace(partial: Path, target: Path) -> None:
     A file replaces a file in one step. A folder cannot replace a folder, so the old one is moved
     aside first: between the two renames the name is free, never half filled.
     """
-    if partial.is_dir() and _present(target):
-        aside = Path(tempfile.mkdtemp(prefix=_prefix(target, REPLACED), dir=target.parent))
-        target.rename(aside / target.name)
-        try:
-            partial.rename(target)
-        except OSError:
-            (aside / target.name).rename(target)
-            raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    else:
-        if target.is_dir() and not partial.is_dir():
-            raise IsADirectoryError(f"{target} is a folder, and a file was to take its place")
+    if not partial.is_dir():
         partial.replace(target)
+    elif not os.path.lexists(target):
+        partial.rename(target)
+    else:
+        aside = Path(tempfile.mkdtemp(prefix=_prefix(target, REPLACED), dir=target.parent))
+        try:
+            target.rename(aside / target.name)
+            partial.rename(target)
+        except BaseException:
+            if not os.path.lexists(target):
+                (aside / target.name).rename(target)
+            aside.rmdir()  # refuses while the old one is still in it
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    # Now that the new one stands, nobody misses what a killed replacement had moved aside.
+    _clear_leftovers(target, REPLACED)
 
 
 def _prefix(target: Path, mark: str) -> str:
@@ -214,19 +245,20 @@ def _prefix(target: Path, mark: str) -> str:
     return f".{target.name}{mark}{os.getpid()}-"
 
 
-def _clear_leftovers(target: Path) -> None:
+def _clear_leftovers(target: Path, mark: str = PARTIAL) -> None:
     """Remove what killed writers of this target left behind."""
-    for mark in (PARTIAL, REPLACED):
-        for leftover in target.parent.glob(f".{_glob_literal(target.name)}{mark}*"):
-            if _in_use(leftover, leftover.name.rpartition(mark)[2].partition("-")[0]):
-                continue
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+    for leftover in target.parent.glob(f".{_glob_literal(target.name)}{mark}*"):
+        if _in_use(leftover, leftover.name.rpartition(mark)[2].partition("-")[0]):
+            continue
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def _in_use(leftover: Path, process: str) -> bool:
+    if process == str(os.getpid()):  # in a container every run may be process 1
+        return leftover.name in _OWN
     if os.name != "posix" or not process.isdigit():
         return time.time() - leftover.stat().st_mtime < ABANDONED_AFTER_S
     try:
@@ -255,13 +287,25 @@ def _sync_all() -> None:
         os.sync()
 
 
+def _beside(path: Path, target: Path) -> bool:
+    """Whether a path has to do with writing a target: it, a parent, or its hidden siblings."""
+    here, there = path.absolute(), target.absolute()
+    if there.is_relative_to(here):
+        return True
+    if not here.is_relative_to(there.parent):
+        return False
+    first = here.relative_to(there.parent).parts[0]
+    return first == there.name or first.startswith(f".{there.name}.")
+
+
 @contextlib.contextmanager
 def _refusals(target: Path) -> Iterator[None]:
     """Turn what the file system refuses into an error that says so."""
     try:
         yield
     except OSError as error:
-        if error.errno not in REFUSALS:
+        elsewhere = error.filename is not None and not _beside(Path(str(error.filename)), target)
+        if error.errno not in REFUSALS or elsewhere:
             raise
         raise ArtifactError(
             f"{target} could not be written: {error.strerror}.",

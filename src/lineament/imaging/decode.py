@@ -15,16 +15,15 @@ from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
     Image,
-    ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
     PpmImagePlugin,
     TiffImagePlugin,
-    UnidentifiedImageError,
     WebPImagePlugin,
 )
 
 from lineament.core.errors import ImageError
+from lineament.imaging.exif import orientation, without_exif
 
 IMAGE_SUFFIXES = frozenset(
     f".{name}"
@@ -34,8 +33,8 @@ IMAGE_SUFFIXES = frozenset(
     )
 )
 
-# Only these decoders run: others start programs (EPS) or are rarely looked at by anyone. Importing
-# them here keeps Pillow from importing all forty on the first file. JPEG's also opens phones' MPO.
+# Only these decoders run: others start programs (EPS) or are rarely looked at by anyone. They are
+# called directly: Pillow's `open` imports all forty and prints warnings of what is refused here.
 DECODERS = (
     JpegImagePlugin.JpegImageFile,
     PngImagePlugin.PngImageFile,
@@ -46,9 +45,19 @@ DECODERS = (
     PpmImagePlugin.PpmImageFile,
     AvifImagePlugin.AvifImageFile,
 )
-FORMATS = tuple(decoder.format for decoder in DECODERS)
+STATED_RANGE = ("PNG", "PPM")  # formats whose 32-bit grey in Pillow is 16 bits by definition
 
-# Pillow warns above this many pixels; a quarter of a gigabyte decoded is no photo of a classifier.
+TURNS = {  # EXIF orientation to what makes the picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# A quarter of a gigabyte decoded is no photo of a classifier; also where Pillow begins to warn.
 MAX_PIXELS = 89_478_485
 
 # A large JPEG is decoded at 1/2, 1/4 or 1/8 by the DCT as long as its shorter side stays at least
@@ -85,19 +94,19 @@ def decode(source: Path | bytes, *, short_side_px: int | None = None) -> NDArray
     if not data:
         raise ImageError("empty file")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        plain, exif = without_exif(data)
+        with _open(plain) as image:
             _check_size(image)
-            if short_side_px is not None and image.format in ("JPEG", "MPO"):
+            if short_side_px is not None and image.format == "JPEG":
                 wanted = short_side_px * REDUCED_DECODE_MARGIN
                 image.draft(None, (wanted, wanted))
             image.load()
-            pixels = np.asarray(_rgb(_upright(image)), dtype=np.uint8)
+            turn = TURNS.get(orientation(exif or image.info.get("exif", b"")))
+            # Pillow turns TIFFs itself while loading, because their tags are EXIF's.
+            upright = image if turn is None or image.format == "TIFF" else image.transpose(turn)
+            pixels = np.asarray(_rgb(upright, image.format), dtype=np.uint8)
     except ImageError:
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(f"absurdly large (more than {MAX_PIXELS:,} pixels)") from error
-    except UnidentifiedImageError as error:
-        raise ImageError("not an image, or an unsupported format") from error
     # Decoders meet hostile bytes with whatever their parsing code happens to raise (struct.error,
     # KeyError, SyntaxError, MemoryError ...): all of it means that this file cannot be decoded.
     except Exception as error:
@@ -159,19 +168,19 @@ def _check_size(image: Image.Image) -> None:
         raise ImageError(f"absurdly large ({image.width} x {image.height} pixels)")
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Turn by the EXIF orientation; a broken tag turns nothing."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        # Camera and editor software writes EXIF blocks that no parser accepts; the pixels are fine.
-        return image
+def _open(data: bytes) -> Image.Image:
+    for decoder in DECODERS:
+        try:
+            return decoder(io.BytesIO(data))
+        except SyntaxError:  # what Pillow's decoders raise for a file of another format
+            continue
+    raise ImageError("not an image, or an unsupported format")
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, kind: str | None) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+    if image.mode.startswith("I;16") or (image.mode == "I" and kind in STATED_RANGE):
         levels = np.asarray(image).astype(np.uint32)
         return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):

@@ -76,7 +76,7 @@ class Preprocessing:
         """
         try:
             made = cls(
-                size_px=cast(int, document["size_px"]),
+                size_px=_whole(document["size_px"]),
                 fit=str(document["fit"]),
                 interpolation=str(document["interpolation"]),
                 mean=_three(document["mean"]),
@@ -87,6 +87,11 @@ class Preprocessing:
                 f"The artifact states no usable preprocessing ({error}).",
                 fix="Make it again with this version of Lineament.",
             ) from error
+        if min(made.std) <= 0:
+            raise ArtifactError(
+                f"The artifact states no usable preprocessing (std is {made.std}).",
+                fix="Make it again with this version of Lineament.",
+            )
         if made.fit not in FITS or made.interpolation not in INTERPOLATIONS:
             raise ArtifactError(
                 f"The artifact asks for preprocessing that this version does not know: "
@@ -113,7 +118,7 @@ def resize_matrix(
 
     Returns:
         Weights ``float32 (size_px, length_px)`` whose rows sum to 1, and ``float32 (size_px,)``
-        that is 1 where the sample's centre lies on the image and 0 where it is padding.
+        that is 1 where the sample's cell touches the image and 0 where it is padding.
 
     Example:
         >>> weights, inside = resize_matrix(4, 2, start=0.0, extent=4.0, interpolation="bilinear")
@@ -128,7 +133,8 @@ def resize_matrix(
     weights = _triangle(distance) if interpolation == "bilinear" else _cubic(distance)
     sums = weights.sum(axis=1, keepdims=True)
     safe = np.where(np.abs(sums) > 1e-6, sums, np.float32(1.0))  # rows of pure padding sum to 0
-    inside = ((centres >= 0) & (centres <= length_px)).astype(np.float32)
+    half = scale / np.float32(2.0)
+    inside = ((centres + half > 0) & (centres - half < length_px)).astype(np.float32)
     return (weights / safe).astype(np.float32), inside
 
 
@@ -177,6 +183,16 @@ def _cubic(distance: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.where(distance < 1, near, np.where(distance < 2, far, 0)), np.float32)
 
 
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"size_px is {value!r}")
+    return value
+
+
 def _three(values: object) -> tuple[float, float, float]:
+    if isinstance(values, str):
+        raise ValueError(f"three numbers are wanted, found {values!r}")
     red, green, blue = (float(value) for value in cast(list[float], values))
+    if not np.isfinite([red, green, blue]).all():
+        raise ValueError(f"three numbers are wanted, found {values!r}")
     return red, green, blue

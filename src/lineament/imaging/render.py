@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lineament.imaging.decode import encode_jpeg, shrink
+from lineament.imaging.decode import encode_jpeg
 from lineament.imaging.preprocess import Window
 
 # Black, purple, red, orange, pale yellow: lightness rises all the way, so it also reads without
@@ -83,6 +83,6 @@ def overlay(
 
 def thumbnail_jpeg(image: NDArray[np.uint8], *, side_px: int = 160) -> bytes:
     """A small JPEG of an image whose longer side is at most ``side_px``."""
-    height, width = image.shape[:2]
-    shorter = max(1, round(side_px * min(height, width) / max(height, width)))
-    return encode_jpeg(shrink(image, short_side_px=shorter), quality=80)
+    picture = Image.fromarray(image)
+    picture.thumbnail((side_px, side_px), Image.Resampling.BILINEAR)
+    return encode_jpeg(np.asarray(picture), quality=80)

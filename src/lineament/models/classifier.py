@@ -76,7 +76,8 @@ def _resize_matrix(
         weights = torch.where(distance < 1, near, torch.where(distance < 2, far, zero))
     sums = weights.sum(dim=1, keepdim=True)
     safe = torch.where(sums.abs() > 1e-6, sums, torch.ones_like(sums))
-    inside = ((centres >= 0) & (centres <= length_px)).to(torch.float32)
+    half = scale / 2
+    inside = ((centres + half > 0) & (centres - half < length_px)).to(torch.float32)
     return weights / safe, inside
 
 

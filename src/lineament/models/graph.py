@@ -190,8 +190,9 @@ class _Writer:
         sums = self.node("ReduceSum", [weights, self.ints([1])], keepdims=1)
         solid = self.node("Greater", [self.node("Abs", [sums]), self.number(1e-6)])
         safe = self.node("Where", [solid, sums, self.number(1.0)])
-        after_start = self.node("GreaterOrEqual", [centres, self.number(0.0)])
-        before_end = self.node("LessOrEqual", [centres, length])
+        half = self.node("Div", [scale, self.number(2.0)])
+        after_start = self.node("Greater", [self.node("Add", [centres, half]), self.number(0.0)])
+        before_end = self.node("Less", [self.node("Sub", [centres, half]), length])
         inside = self.node("Cast", [self.node("And", [after_start, before_end])], to=1)
         return self.node("Div", [weights, safe]), inside
 

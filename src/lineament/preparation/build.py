@@ -80,7 +80,7 @@ class PrepareConfig(Config):
                 re.compile(self.group_by)
             except re.error as error:
                 raise UsageError(
-                    f"`group_by` {self.group_by!r} is not a regular expression: {error}.",
+                    f"`group_by` is `{self.group_by}`, which is not a regular expression: {error}.",
                     fix=r"Write for example `--group-by '(S\d+)_'`, and put a backslash before a "
                     "bracket that is meant as such.",
                 ) from error

@@ -68,7 +68,7 @@ def read_groups(paths: Sequence[str], group_by: str | None) -> dict[str, str]:
     groups = {path: group_of(path, pattern) for path in paths}
     if pattern is not None and not any(groups.values()):
         raise UsageError(
-            f"`group_by` {group_by!r} matches none of the {len(paths)} paths.",
+            f"`group_by` is `{group_by}`, which matches none of the {len(paths)} paths.",
             at=paths[:SHOWN_PATHS],
             fix="Write a regular expression that finds the group in paths like these.",
         )

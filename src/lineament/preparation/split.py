@@ -75,19 +75,17 @@ def require_enough(units: Sequence[Sequence[Member]], splits: Iterable[str]) -> 
     """
     names = list(splits)
     counts = Counter(name for unit in units for name in {member.class_name for member in unit})
-    few = [
-        f"{name} (has {count}, needs {len(names)})"
-        for name, count in sorted(counts.items())
-        if count < len(names)
-    ]
+    few = {name: count for name, count in sorted(counts.items()) if count < len(names)}
     if few:
         are = "1 class has" if len(few) == 1 else f"{len(few)} classes have"
-        fewer = ", or split in two with `--split 0.8,0.2,0`" if "test" in names else ""
+        ways = ["Add photos", "leave these classes out"]
+        if "test" in names and min(few.values()) >= len(names) - 1:
+            ways.append("split in two with `--split 0.8,0.2,0`")
         raise DataError(
             f"{are} too few independent photos to be in {_listed(names)}; nothing was written.",
-            at=few,
-            fix="Photos of one group or with the same pixels count as one. Add photos, leave these "
-            f"classes out{fewer}.",
+            at=[f"{name} (has {count}, needs {len(names)})" for name, count in few.items()],
+            fix="Photos of one group or with the same pixels count as one. "
+            f"{', '.join(ways[:-1])} or {ways[-1]}.",
         )
 
 

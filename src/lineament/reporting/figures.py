@@ -54,7 +54,7 @@ def reliability_figure(calibration: Calibration, *, level: float) -> str:
     high = np.array([each.high for each in intervals])
     start = np.floor(min(confidence.min(), low.min(), 0.9) * 10) / 10
     with _drawing("reliability"):
-        figure, axes = _canvas(width=440, height=400, margins=(66, 18, 12, 54))
+        figure, axes = _canvas(width=400, height=370, margins=(66, 20, 12, 54))
         axes.set_xlim(start, 1)
         axes.set_ylim(start, 1)
         axes.plot([start, 1], [start, 1], color=MUTED, linewidth=1, linestyle=(0, (5, 4)))
@@ -97,8 +97,8 @@ def matrix_figure(
         MissingExtraError: matplotlib is not installed.
     """
     labels = [_shortened(each) for each in classes]
-    cell = max(6.0, 640 / len(classes))
-    font = min(10.0, cell * 0.82)
+    cell = max(9.0, 640 / len(classes))
+    font = min(10.0, cell * 0.88)
     room = 14 + 0.58 * font * max(len(label) for label in labels)  # mean width of a letter: 0.58 em
     side = cell * len(classes)
     with _drawing(name):

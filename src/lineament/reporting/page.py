@@ -3,10 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from lineament.artifacts.report import (
-    ClassFigures,
-    EvaluationReport,
-)
+from lineament.artifacts.report import ClassFigures, EvaluationReport
 from lineament.core.extras import require
 from lineament.measure.intervals import Interval
 from lineament.reporting.figures import PURPOSE, reliability_figure
@@ -68,6 +65,7 @@ def page(report: EvaluationReport) -> str:
         name=_subject_name(report.subject),
         photos=counted(report.n_images, f"{report.split} photo"),
         groups=None if report.n_groups is None else counted(report.n_groups, "group"),
+        grouped=accuracy.n_groups is not None,
         level=_level(accuracy),
         lead=_lead(report, accuracy),
         baseline=_baseline(report.per_class),
