@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from lineament.artifacts.dataset import SPLITS, Dataset
-from lineament.artifacts.report import EvaluationReport, write_report
+from lineament.artifacts.report import DOCUMENT, PREDICTIONS, EvaluationReport, write_report
 from lineament.artifacts.schema import field
 from lineament.core.config import Config, option
 from lineament.core.errors import ImageError
@@ -62,7 +62,7 @@ def evaluate(
     """
     settings = config or EvaluateConfig()
     require_all("report", purpose="Evaluation")
-    require_free(out, overwrite=overwrite)
+    require_free(out, overwrite=overwrite, marker=DOCUMENT)
     predictor = Predictor(model, executor=executor)
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     predictions = predictor.predict_split(data, settings.split, progress=progress)
@@ -87,8 +87,8 @@ def evaluate(
         seed=settings.seed,
         n_mistakes=settings.n_mistakes,
     )
-    with atomic_folder(out, overwrite=overwrite) as folder:
-        predictions.write_parquet(folder / "predictions.parquet")
+    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
+        predictions.write_parquet(folder / PREDICTIONS)
         write_report(folder, report, page=page(report))
     return report
 

@@ -9,7 +9,7 @@ from sklearn import metrics
 
 from lineament.measure.calibration import brier_score
 from lineament.measure.classification import (
-    FloatArray,
+
     accuracy,
     balanced_accuracy,
     confusion_matrix,

@@ -18,6 +18,7 @@ from lineament.core.files import json_text, read_json, sha256_file
 from lineament.core.suggest import did_you_mean
 
 KIND = "dataset"
+DOCUMENT = "dataset.json"
 SCHEMA_VERSION = 1
 SPLITS = ("train", "validation", "test")
 SPLIT_COLUMNS = ("filename", "label", "class", "group")
@@ -123,7 +124,7 @@ class Dataset:
         Raises:
             ArtifactError: It is no dataset, is of a newer schema, or was changed by hand.
         """
-        document = read_json(root / "dataset.json", kind=KIND)
+        document = read_json(root / DOCUMENT, kind=KIND)
         name = str(root)
         check_stamp(document, kind=KIND, schema_version=SCHEMA_VERSION, name=name)
         classes = texts(document, "classes", name=name)
@@ -205,7 +206,7 @@ def write_dataset(
         "classes": list(classes),
         **document,
     }
-    (folder / "dataset.json").write_text(json_text(whole), encoding="utf-8")
+    (folder / DOCUMENT).write_text(json_text(whole), encoding="utf-8")
     return mark
 
 

@@ -38,11 +38,17 @@ REFUSALS = {  # what a file system says that the user can do something about
 }
 
 
-def require_free(target: Path, *, overwrite: bool) -> None:
+def require_free(target: Path, *, overwrite: bool, marker: str | None = None) -> None:
     """Check that a target may be written, before any work is done.
 
+    Args:
+        target: What is to be written.
+        overwrite: Whether what stands there may be replaced.
+        marker: The file that every folder of this kind holds; a folder with other contents is then
+            not replaced, because ``--out ~ --overwrite`` is a slip and not a wish.
+
     Raises:
-        ArtifactError: Something stands there and ``overwrite`` is false, or the folder that would
+        ArtifactError: Something stands there that may not be replaced, or the folder that would
             hold it cannot be written.
     """
     if not target.name or target.name == "..":
@@ -51,6 +57,12 @@ def require_free(target: Path, *, overwrite: bool) -> None:
             fix="Name a new folder or file as `--out`.",
         )
     _require_absent(target, overwrite=overwrite)
+    if marker is not None and _is_foreign(target, marker):
+        raise ArtifactError(
+            f"{target} was not replaced: it holds no {marker}, so it is not what this command "
+            "writes.",
+            fix="Name another `--out`, or remove it yourself.",
+        )
     parent = _nearest_folder(target)
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise ArtifactError(
@@ -60,12 +72,15 @@ def require_free(target: Path, *, overwrite: bool) -> None:
 
 
 @contextlib.contextmanager
-def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(
+    target: Path, *, overwrite: bool = False, marker: str | None = None
+) -> Iterator[Path]:
     """Give a new empty folder that becomes ``target`` when the block ends without an error.
 
     Args:
         target: The final path; its parents are made.
         overwrite: Replace what stands there.
+        marker: As for `require_free`.
 
     Yields:
         The folder to write into.
@@ -73,7 +88,7 @@ def atomic_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         ArtifactError: The target is in the way, or the file system refuses (permission, space).
     """
-    require_free(target, overwrite=overwrite)
+    require_free(target, overwrite=overwrite, marker=marker)
     with _refusals(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(target)
@@ -198,6 +213,12 @@ def _require_absent(target: Path, *, overwrite: bool) -> None:
             f"{target} exists; nothing was written.",
             fix="Name another `--out`, or run again with `--overwrite` to replace it.",
         )
+
+
+def _is_foreign(target: Path, marker: str) -> bool:
+    if not os.path.lexists(target) or (target / marker).is_file():
+        return False
+    return not target.is_dir() or any(target.iterdir())
 
 
 def _nearest_folder(target: Path) -> Path:

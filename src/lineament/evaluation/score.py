@@ -30,7 +30,8 @@ from lineament.measure.classification import (
     row_normalised,
     z_scored,
 )
-from lineament.measure.intervals import Interval, headline_intervals, wilson
+from lineament.measure.headline import headline_intervals
+from lineament.measure.intervals import Interval, wilson
 
 LEVEL = 0.95
 RESAMPLES = 1000  # the limits of a 95 % interval then move by about a tenth of its width

@@ -16,6 +16,7 @@ from lineament.imaging.decode import decode, encode_jpeg
 from lineament.imaging.render import overlay, place_heat
 from lineament.runtime.predictor import Predictor
 
+DOCUMENT = "explanations.json"
 KIND = "explanations"
 SCHEMA_VERSION = 1
 
@@ -85,7 +86,7 @@ def explain(
     settings = config or ExplainConfig()
     if not images:
         raise UsageError("No photo was named.", fix="Name one or more image files.")
-    require_free(out, overwrite=overwrite)
+    require_free(out, overwrite=overwrite, marker=DOCUMENT)
     predictor = Predictor(model)
     if settings.of_class is not None and settings.of_class not in predictor.classes:
         raise UsageError(
@@ -94,7 +95,7 @@ def explain(
             fix=f"Its classes are {', '.join(predictor.classes)}.",
         )
     explained, unreadable = [], []
-    with atomic_folder(out, overwrite=overwrite) as folder:
+    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
         for number, path in enumerate(tracked(images, progress, "explaining", len(images))):
             try:
                 explained.append(_explain_one(predictor, path, folder, number, settings))
@@ -112,7 +113,7 @@ def explain(
             "method": "class activation map (Zhou et al. 2016)",
             "explanations": [dataclasses.asdict(each) for each in explained],
         }
-        (folder / "explanations.json").write_text(json_text(document), encoding="utf-8")
+        (folder / DOCUMENT).write_text(json_text(document), encoding="utf-8")
     return explained
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.core.errors import UsageError
-from lineament.measure.classification import FloatArray, check_probabilities, check_scores
+from lineament.measure.inputs import FloatArray, check_probabilities, check_scores
 
 MIN_TEMPERATURE = 0.05
 MAX_TEMPERATURE = 20.0  # beyond 1/20 to 20 the logits carry no usable confidence at all

@@ -6,9 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lineament.artifacts.dataset import SPLITS, Dataset, Origin, Rejected, Sample, write_dataset
+from lineament.artifacts.dataset import (
+    DOCUMENT,
+    SPLITS,
+    Dataset,
+    Origin,
+    Rejected,
+    Sample,
+    write_dataset,
+)
 from lineament.core.config import Config, option
-from lineament.core.errors import ArtifactError, UsageError
+from lineament.core.errors import UsageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.files import atomic_folder, require_free
 from lineament.core.progress import QUIET, Progress
@@ -124,8 +132,7 @@ def prepare(
         ArtifactError: ``out`` is in the way or cannot be written.
     """
     _require_apart(source, out)
-    require_free(out, overwrite=overwrite)
-    _require_replaceable(out)
+    require_free(out, overwrite=overwrite, marker=DOCUMENT)
     files = find_files(source, progress=progress)
     layout = read_layout(source, files)
     for note in layout.notes:
@@ -141,7 +148,7 @@ def prepare(
     ungrouped = sum(not group for group in groups.values()) if config.group_by else 0
     if ungrouped:
         progress.note(f"{ungrouped} of {len(paths)} photos match no group; each is its own.")
-    with atomic_folder(out, overwrite=overwrite) as folder:
+    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
         photos, unreadable = read_photos(
             layout.candidates,
             folder,
@@ -226,17 +233,6 @@ def _require_apart(source: Path, out: Path) -> None:
         raise UsageError(f"`--out` {out} lies in the source {source}.", fix=fix)
     if outer.is_relative_to(inner):
         raise UsageError(f"The source {source} lies in `--out` {out}.", fix=fix)
-
-
-def _require_replaceable(out: Path) -> None:
-    """Let `overwrite` replace a dataset and nothing else: a slip would cost a folder of work."""
-    if not out.exists() or (out / "dataset.json").is_file():
-        return
-    if not out.is_dir() or any(out.iterdir()):
-        raise ArtifactError(
-            f"{out} is not a dataset; it was not replaced.",
-            fix="Name another `--out`, or remove it yourself.",
-        )
 
 
 def _member(photo: Candidate | Photo, groups: Mapping[str, str], duplicate_set: str) -> Member:

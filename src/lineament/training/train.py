@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.predictions import Predictions
-from lineament.artifacts.run import GRAPH, WEIGHTS, Run, RunCard, write_run
+from lineament.artifacts.run import DOCUMENT, GRAPH, WEIGHTS, Run, RunCard, write_run
 from lineament.core.errors import UsageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.files import atomic_folder, require_free
@@ -75,7 +75,7 @@ def train(
         MissingExtraError: The package with the weights is not installed.
     """
     recipe = _checked(config or TrainConfig())
-    require_free(out, overwrite=overwrite)
+    require_free(out, overwrite=overwrite, marker=DOCUMENT)
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     where = executor or LocalExecutor()
     weights = "none" if recipe.mode == "scratch" else recipe.weights
@@ -108,7 +108,7 @@ def train(
         versions=versions(),
         machine=machine(),
     )
-    with atomic_folder(out, overwrite=overwrite) as folder:
+    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
         _write_model(folder, trained, card)
         validation = _validation_predictions(data, trained.validation_logits, labels, card)
         validation.write_parquet(folder / "predictions" / "validation.parquet")

@@ -17,10 +17,10 @@ from lineament.measure.classification import (
     log_loss,
     macro_f1,
 )
+from lineament.measure.headline import headline_intervals
 from lineament.measure.intervals import (
     Interval,
     bootstrap,
-    headline_intervals,
     mean_of_proportions,
     wilson,
 )
