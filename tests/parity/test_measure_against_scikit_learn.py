@@ -9,7 +9,6 @@ from sklearn import metrics
 
 from lineament.measure.calibration import brier_score
 from lineament.measure.classification import (
-
     accuracy,
     balanced_accuracy,
     confusion_matrix,
@@ -20,6 +19,7 @@ from lineament.measure.classification import (
     per_class,
     top_k_accuracy,
 )
+from lineament.measure.inputs import FloatArray
 
 Ints = NDArray[np.int64]
 SEEDS = st.integers(0, 2**32 - 1)

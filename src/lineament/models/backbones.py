@@ -19,6 +19,7 @@ from lineament.core.extras import DISTRIBUTIONS
 from lineament.core.files import sha256_file
 from lineament.core.suggest import did_you_mean
 from lineament.imaging.preprocess import INTERPOLATIONS, Preprocessing
+from lineament.models.hub import can_fetch
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
 ALIASES = {"efficientnet_lite0": "tf_efficientnet_lite0"}  # our name to timm's
@@ -205,8 +206,8 @@ def _load_packaged(network: nn.Module, name: str) -> dict[str, object]:
     if name not in PACKAGED:
         raise UsageError(
             f"No package carries weights for `{name}`.",
-            fix=f"Use `--backbone {' or '.join(PACKAGED)}`, or `--weights hub`, `file:PATH` or "
-            "`none`.",
+            fix=f"Packages carry weights for {' and '.join(PACKAGED)}; or use `--weights hub`, "
+            "`file:PATH` or `none`.",
         )
     entry = PACKAGED[name]
     found = importlib.util.find_spec(entry.package)
@@ -296,14 +297,21 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _from_hub(name: str, timm_name: str) -> tuple[nn.Module, dict[str, object]]:
+    way_out = (
+        f"Use a backbone whose weights come with a package ({', '.join(PACKAGED)}), "
+        "`--weights file:PATH`, or `--mode scratch`."
+    )
+    if not can_fetch(timm_name):
+        raise ArtifactError(
+            f"The weights of `{name}` are on a hub that cannot be reached.", fix=way_out
+        )
     try:
         network = timm.create_model(timm_name, pretrained=True, num_classes=0)
-    # The hub's client fails in many ways without a network; all mean that there are no weights.
+    # The hub's client fails in many ways; all mean that there are no weights.
     except Exception as error:
         raise ArtifactError(
             f"The weights of `{name}` could not be fetched from the hub ({type(error).__name__}).",
-            fix=f"Use a backbone whose weights come with a package ({', '.join(PACKAGED)}), "
-            "`--weights file:PATH`, or `--mode scratch`.",
+            fix=way_out,
         ) from error
     stated = cast(dict[str, Any], network.pretrained_cfg)
     return network, {
