@@ -76,8 +76,9 @@ class ConsoleProgress:
             self._bar.stop()
             self._bar = None
         elif seconds >= SILENT_S:
-            rate = self._done / seconds
-            click.echo(f"{self._task}: {self._done} in {seconds:.0f} s ({rate:.0f}/s)", err=True)
+            pace = self._done / seconds
+            shown = f"{pace:.0f}/s" if pace >= 1 else f"{seconds / max(1, self._done):.1f} s each"
+            click.echo(f"{self._task}: {self._done} in {seconds:.0f} s ({shown})", err=True)
 
     def note(self, text: str) -> None:
         """A sentence for the person who watches."""

@@ -40,8 +40,8 @@ def command(
     head. scratch: all layers from random weights. The test split is not read.
     """
     require_all("train", purpose="Training")
+    from lineament.artifacts.dataset import Dataset
     from lineament.training.recipe import TrainConfig
-    from lineament.training.train import train
 
     config = resolve(
         TrainConfig,
@@ -56,7 +56,10 @@ def command(
         sets=sets,
     )
     console = Console(as_json=as_json)
-    run = train(dataset, out, config=config, overwrite=overwrite, progress=ConsoleProgress())
+    data = Dataset.open(dataset)
+    from lineament.training.train import train  # torch takes seconds; mistakes above do not
+
+    run = train(data, out, config=config, overwrite=overwrite, progress=ConsoleProgress())
     card = run.card
     chosen = ", ".join(f"{name} {value:.4g}" for name, value in card.chosen.items())
     lines = [
