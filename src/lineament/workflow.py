@@ -65,6 +65,7 @@ def evaluate(
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
     predictor = Predictor(model, executor=executor)
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
+    subject = _subject(model, predictor)
     predictions = predictor.predict_split(data, settings.split, progress=progress)
     progress.note("computing intervals")
 
@@ -77,9 +78,9 @@ def evaluate(
     report = score(
         predictions,
         split=settings.split,
-        subject=_subject(model, predictor),
+        subject=subject,
         dataset={
-            "path": str(data.root.absolute()),
+            "path": str(data.root),
             "fingerprint": data.fingerprint,
             "photos": {split: len(samples) for split, samples in data.splits.items()},
         },
@@ -100,13 +101,15 @@ def _subject(model: Path, predictor: Predictor) -> dict[str, object]:
     return {
         "kind": "run" if model.is_dir() else "bundle",
         "path": name,
-        "mode": stated["mode"],
-        "backbone": backbone["name"],
-        "weights": backbone["tag"],
-        "weights_sha256": backbone["sha256"],
-        "licence": backbone["licence"],
-        "trained_on": field(stated, "dataset", dict, name=name)["fingerprint"],
+        "mode": field(stated, "mode", str, name=name),
+        "backbone": field(backbone, "name", str, name=name),
+        "weights": field(backbone, "tag", str, name=name),
+        "weights_sha256": backbone.get("sha256"),
+        "licence": backbone.get("licence"),
+        "trained_on": field(
+            field(stated, "dataset", dict, name=name), "fingerprint", str, name=name
+        ),
         "temperature": predictor.temperature,
-        "seed": stated["seed"],
+        "seed": field(stated, "seed", int, name=name),
         "preprocessing": predictor.preprocessing.as_dict(),
     }

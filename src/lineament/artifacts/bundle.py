@@ -16,6 +16,7 @@ from typing import cast
 from lineament.artifacts.schema import check_stamp, class_names, field, positive, stamp
 from lineament.core.errors import ArtifactError
 from lineament.core.extras import require
+from lineament.imaging.decode import decoding_rule
 from lineament.imaging.preprocess import Preprocessing
 
 KIND = "bundle"
@@ -46,7 +47,8 @@ class BundleCard:
 
     Attributes:
         classes: Class names in output order.
-        preprocessing: What the graph does to pixels; also states the decoder's short side.
+        preprocessing: What the graph does to pixels. How files become pixels follows from it and
+            is spelt out in the metadata's field `decoding`, for ports to other languages.
         temperature: Already in the graph; what the logits were divided by.
         provenance: Run, dataset fingerprint, backbone, weights, licence, versions, seed.
         parity: Largest difference in any probability between PyTorch and ONNX Runtime.
@@ -70,6 +72,7 @@ class BundleCard:
             **stamp(KIND, SCHEMA_VERSION),
             "classes": list(self.classes),
             "preprocessing": self.preprocessing.as_dict(),
+            "decoding": decoding_rule(self.preprocessing.size_px),
             "temperature": self.temperature,
             "provenance": dict(self.provenance),
             "parity": dict(self.parity),

@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from lineament.artifacts.schema import check_stamp, field, stamp, texts
+from lineament.artifacts.schema import field, open_document, stamp, texts
 from lineament.artifacts.table import read_table, write_table
 from lineament.core.errors import ArtifactError, DataError, UsageError
-from lineament.core.files import json_text, read_json, sha256_file
+from lineament.core.files import json_text, sha256_file
 from lineament.core.suggest import did_you_mean
 
 KIND = "dataset"
@@ -124,9 +124,8 @@ class Dataset:
         Raises:
             ArtifactError: It is no dataset, is of a newer schema, or was changed by hand.
         """
-        document = read_json(root / DOCUMENT, kind=KIND)
+        document = open_document(root, DOCUMENT, kind=KIND, schema_version=SCHEMA_VERSION)
         name = str(root)
-        check_stamp(document, kind=KIND, schema_version=SCHEMA_VERSION, name=name)
         classes = texts(document, "classes", name=name)
         splits = {split: tuple(_samples(root, split, classes)) for split in SPLITS}
         hashes = {origin.filename: origin.sha256 for origin in origins(root)}

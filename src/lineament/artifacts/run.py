@@ -9,10 +9,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lineament.artifacts.schema import check_stamp, class_names, field, positive, stamp
+from lineament.artifacts.schema import class_names, field, open_document, positive, stamp
 from lineament.artifacts.table import write_table
 from lineament.core.errors import ArtifactError
-from lineament.core.files import json_text, read_json, sha256_file
+from lineament.core.files import json_text, sha256_file
 from lineament.imaging.preprocess import Preprocessing
 
 KIND = "run"
@@ -58,7 +58,8 @@ class RunCard:
         return {
             "mode": self.mode,
             "backbone": dict(self.backbone),
-            "dataset": dict(self.dataset),
+            # Where it lay on the trainer's disk is nobody else's business.
+            "dataset": {key: value for key, value in self.dataset.items() if key != "path"},
             "seed": self.seed,
             "recipe": dict(self.recipe),
             "chosen": dict(self.chosen),
@@ -98,9 +99,8 @@ class Run:
         Raises:
             ArtifactError: It is no run, is of a newer schema, is incomplete, or a file was changed.
         """
-        document = read_json(root / DOCUMENT, kind=KIND)
+        document = open_document(root, DOCUMENT, kind=KIND, schema_version=SCHEMA_VERSION)
         name = str(root)
-        check_stamp(document, kind=KIND, schema_version=SCHEMA_VERSION, name=name)
         if document.get("status") != COMPLETE:
             raise ArtifactError(
                 f"{name} is not a complete run (status {document.get('status')!r}).",

@@ -2,17 +2,46 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from lineament.core.errors import ArtifactError
+from lineament.core.files import read_json
 from lineament.core.version import __version__
 
 T = TypeVar("T")
+
+DOCUMENTS = {"dataset": "dataset.json", "run": "run.json", "report": "report.json"}
 
 
 def stamp(kind: str, schema_version: int) -> dict[str, object]:
     """The first fields of an artifact's document."""
     return {"kind": kind, "schema_version": schema_version, "lineament": __version__}
+
+
+def open_document(
+    root: Path, document: str, *, kind: str, schema_version: int
+) -> dict[str, object]:
+    """Read the document of an artifact's folder, or say what the folder is instead.
+
+    Args:
+        root: The folder.
+        document: Name of its document.
+        kind: What it must be.
+        schema_version: The newest schema that this version reads.
+
+    Raises:
+        ArtifactError: It is something else, or newer, or its document cannot be read.
+    """
+    other = next((name for name, file in DOCUMENTS.items() if (root / file).is_file()), None)
+    if other is not None and not (root / document).is_file():
+        raise ArtifactError(
+            f"{root} is a {other}, not a {kind}.",
+            fix=f"Name a {kind} there; `lineament VERB --help` shows the order.",
+        )
+    whole = read_json(root / document, kind=kind)
+    check_stamp(whole, kind=kind, schema_version=schema_version, name=str(root))
+    return whole
 
 
 def check_stamp(

@@ -1,6 +1,5 @@
 """``lineament predict BUNDLE PATH...``."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress
 from lineament.core.errors import DataError, UsageError
 from lineament.core.files import require_free, write_text
-from lineament.imaging.decode import is_image_name
 from lineament.runtime.predictor import Answer, Predictor
+from lineament.runtime.sources import photo_files
 
 
 @click.command()
@@ -37,8 +36,7 @@ def command(
     A file that cannot be read keeps its row, with the reason, and the exit code is then 3. A run
     serves as well as a bundle. Needs no torch.
     """
-    if not paths:
-        raise UsageError("No photo was named.", fix="Name one or more photos or folders.")
+    files = photo_files(paths)
     if csv_file is not None:
         require_free(csv_file, overwrite=overwrite)
     predictor = Predictor(model)
@@ -48,7 +46,6 @@ def command(
             f"{top}.",
             fix="Leave it out for the most probable class alone.",
         )
-    files = _expand(paths)
     answers = list(predictor.predict(files, progress=ConsoleProgress()))
     rows = [_row(predictor, answer, top) for answer in answers]
     if csv_file is not None:
@@ -69,25 +66,6 @@ def command(
         )
         console.talk(f"error: {error}")
         context.exit(error.exit_code)
-
-
-def _expand(paths: Sequence[Path]) -> list[Path]:
-    """Put each folder's photos, sorted, in the folder's place; files stay as they were given."""
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        inside = [
-            Path(folder) / name for folder, _, names in os.walk(path) for name in sorted(names)
-        ]
-        photos = sorted(file for file in inside if is_image_name(file))
-        if not photos:
-            raise DataError(
-                f"{path} holds no photo.", fix="Name a folder of image files, or the files."
-            )
-        files.extend(photos)
-    return files
 
 
 def _row(predictor: Predictor, answer: Answer, top: int) -> dict[str, object]:

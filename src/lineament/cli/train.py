@@ -69,5 +69,6 @@ def command(
     console.result(
         {"run": str(out), **card.as_dict()},
         "\n".join(lines),
-        following=f"lineament evaluate {out} {dataset} --out {out.parent / 'report'}",
+        following=f"lineament evaluate {out} {dataset} --out {out.parent / 'report'}"
+        + ("" if data.splits["test"] else " --split validation"),
     )

@@ -179,7 +179,9 @@ def _fits(value: object, kind: Any, rules: Mapping[str, Any]) -> bool:
         low, high = rules.get("minimum"), rules.get("maximum")
         if isinstance(value, float) and not math.isfinite(value):
             return False
-        return (low is None or value >= low) and (high is None or value <= high) and value < HUGE
+        if isinstance(value, int) and abs(value) >= HUGE:
+            return False
+        return (low is None or value >= low) and (high is None or value <= high)
     if kind is str and rules.get("choices"):
         return value in rules["choices"]
     return isinstance(kind, type) and isinstance(value, kind)

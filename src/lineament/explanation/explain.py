@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lineament.artifacts.schema import stamp
+from lineament.artifacts.table import printable
 from lineament.core.config import Config, option
 from lineament.core.errors import DataError, ImageError, UsageError
 from lineament.core.files import atomic_folder, json_text, require_free
@@ -15,6 +16,7 @@ from lineament.core.suggest import did_you_mean
 from lineament.imaging.decode import decode, encode_jpeg
 from lineament.imaging.render import overlay, place_heat
 from lineament.runtime.predictor import Predictor
+from lineament.runtime.sources import photo_files
 
 DOCUMENT = "explanations.json"
 KIND = "explanations"
@@ -69,7 +71,7 @@ def explain(
 
     Args:
         model: A bundle or a run.
-        images: Photos.
+        images: Photos, and folders of photos.
         out: The folder of overlays and ``explanations.json``, made whole or not at all.
         config: Which class, and how strong.
         overwrite: Replace what stands at ``out``.
@@ -80,12 +82,12 @@ def explain(
 
     Raises:
         ArtifactError: The model is absent or damaged, or ``out`` is in the way.
-        DataError: Photos cannot be read; all of them are named and nothing is written.
+        DataError: Photos cannot be read (all of them are named and nothing is written), or a
+            folder holds none.
         UsageError: There is no photo, or no class of that name.
     """
     settings = config or ExplainConfig()
-    if not images:
-        raise UsageError("No photo was named.", fix="Name one or more image files.")
+    photos = photo_files(images)
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
     predictor = Predictor(model)
     if settings.of_class is not None and settings.of_class not in predictor.classes:
@@ -96,14 +98,14 @@ def explain(
         )
     explained, unreadable = [], []
     with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
-        for number, path in enumerate(tracked(images, progress, "explaining", len(images))):
+        for number, path in enumerate(tracked(photos, progress, "explaining", len(photos))):
             try:
                 explained.append(_explain_one(predictor, path, folder, number, settings))
             except ImageError as error:
-                unreadable.append(f"{path} ({error.what})")
+                unreadable.append(f"{printable(str(path))} ({error.what})")
         if unreadable:
             raise DataError(
-                f"{len(unreadable)} of {len(images)} images cannot be read; nothing was written.",
+                f"{len(unreadable)} of {len(photos)} images cannot be read; nothing was written.",
                 at=unreadable,
                 fix="Repair them or leave them out.",
             )
@@ -128,10 +130,10 @@ def _explain_one(
     window = predictor.preprocessing.window(height, width)
     heat = place_heat(maps[shown], window, height, width)
     # The number keeps photos of the same name apart.
-    name = f"{number:04d}-{path.stem[:60]}.jpg"
+    name = f"{number:04d}-{printable(path.stem)[:60]}.jpg"
     (folder / name).write_bytes(encode_jpeg(overlay(image, heat, strength=settings.strength)))
     return Explanation(
-        source=str(path),
+        source=printable(str(path)),
         overlay=name,
         answer=predictor.classes[answer],
         confidence=float(probabilities[answer]),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lineament.artifacts.bundle import BundleCard, GoldenPhoto, with_card
 from lineament.artifacts.run import Run
+from lineament.core.errors import UsageError
 from lineament.core.files import atomic_file, require_free
 from lineament.core.machine import versions
 from lineament.core.progress import QUIET, Progress
@@ -28,9 +29,14 @@ def export(
         What the bundle says about itself.
 
     Raises:
+        UsageError: ``out`` does not end in ``.onnx``.
         ArtifactError: The run is absent or damaged, or ``out`` is in the way.
         GateError: ONNX Runtime and PyTorch differ by more than a thousandth in any probability.
     """
+    if out.suffix != ".onnx":
+        raise UsageError(
+            f"A bundle's name ends in .onnx, got {out}.", fix=f"Use `--out {out}.onnx`."
+        )
     require_free(out, overwrite=overwrite)
     source = run if isinstance(run, Run) else Run.open(run)
     card = source.card

@@ -22,7 +22,7 @@ def golden_files() -> dict[str, bytes]:
 
     Example:
         >>> sorted(golden_files())[:3]
-        ['grey', 'large', 'one-pixel']
+        ['16-bit', 'cmyk-jpeg', 'grey']
     """
     alpha = Image.fromarray(_picture(120, 160, 5)).convert("RGBA")
     alpha.putalpha(Image.fromarray(_picture(120, 160, 6)[:, :, 0]))
@@ -37,6 +37,8 @@ def golden_files() -> dict[str, bytes]:
         "one-pixel": _png(Image.fromarray(_picture(1, 1, 8))),
         "grey": _png(Image.fromarray(_picture(150, 130, 7)).convert("L")),
         "palette-alpha": _png(alpha.quantize(64)),
+        "16-bit": _png(Image.fromarray(_picture(60, 90, 11)[:, :, 0].astype(np.uint16) * 257)),
+        "cmyk-jpeg": _jpeg(Image.fromarray(_picture(110, 90, 12)).convert("CMYK"), Image.Exif()),
         "turned-jpeg": _jpeg(Image.fromarray(_picture(180, 240, 9)), turned),
         "large": _jpeg(Image.fromarray(_picture(1100, 1500, 10)), Image.Exif()),
     }

@@ -34,7 +34,7 @@ class Parity:
     @property
     def largest(self) -> float:
         """The largest difference in any probability of any photo."""
-        return max(self.differences.values())
+        return float(np.max(list(self.differences.values())))  # NaN if any is
 
 
 def compare(

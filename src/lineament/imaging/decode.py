@@ -45,6 +45,7 @@ DECODERS = (
     PpmImagePlugin.PpmImageFile,
     AvifImagePlugin.AvifImageFile,
 )
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")  # phones' photos
 STATED_RANGE = ("PNG", "PPM")  # formats whose 32-bit grey in Pillow is 16 bits by definition
 
 TURNS = {  # EXIF orientation to what makes the picture upright
@@ -118,6 +119,23 @@ def decode(source: Path | bytes, *, short_side_px: int | None = None) -> NDArray
     return pixels
 
 
+def decoding_rule(short_side_px: int) -> dict[str, object]:
+    """State how `decode` makes pixels of a file, for who decodes without it.
+
+    Args:
+        short_side_px: As given to `decode`.
+    """
+    return {
+        "colour": "RGB, 8 bits; alpha over white, grey, palette and CMYK converted, 16-bit "
+        "grey scaled by 255 / 65535, no colour profile applied, first frame of several",
+        "orientation": "EXIF tag 0x0112 applied",
+        "jpeg_scale": "decoded at the smallest of 1/8, 1/4, 1/2, 1 whose shorter side is not below "
+        "jpeg_short_side_px",
+        "jpeg_short_side_px": short_side_px * REDUCED_DECODE_MARGIN,
+        "max_pixels": MAX_PIXELS,
+    }
+
+
 def shrink(image: NDArray[np.uint8], *, short_side_px: int) -> NDArray[np.uint8]:
     """Scale an image so that its shorter side is at most ``short_side_px``; never enlarge it.
 
@@ -174,6 +192,8 @@ def _open(data: bytes) -> Image.Image:
             return decoder(io.BytesIO(data))
         except SyntaxError:  # what Pillow's decoders raise for a file of another format
             continue
+    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
+        raise ImageError("HEIC, which is not supported; convert it to JPEG")
     raise ImageError("not an image, or an unsupported format")
 
 

@@ -16,6 +16,9 @@ from lineament.core.errors import ArtifactError
 
 FITS = ("squash", "crop", "letterbox")
 INTERPOLATIONS = ("bilinear", "bicubic")
+# A sample's cell touches the image when they overlap by a thousandth of the cell: where edge meets
+# edge, each engine's rounding would decide otherwise.
+TOUCH = 0.499
 CUBIC_A = -0.5  # Keys 1981, the value of Pillow and of the weights that say "bicubic"
 
 
@@ -133,8 +136,8 @@ def resize_matrix(
     weights = _triangle(distance) if interpolation == "bilinear" else _cubic(distance)
     sums = weights.sum(axis=1, keepdims=True)
     safe = np.where(np.abs(sums) > 1e-6, sums, np.float32(1.0))  # rows of pure padding sum to 0
-    half = scale / np.float32(2.0)
-    inside = ((centres + half > 0) & (centres - half < length_px)).astype(np.float32)
+    reach = scale * np.float32(TOUCH)
+    inside = ((centres + reach > 0) & (centres - reach < length_px)).astype(np.float32)
     return (weights / safe).astype(np.float32), inside
 
 

@@ -51,16 +51,23 @@ def place_heat(
     if high - low < 1e-12:
         return np.zeros((height, width), dtype=np.float32)
     scaled = ((grid - low) / (high - low)).astype(np.float32)
-    size = (max(1, round(window.width)), max(1, round(window.height)))
-    smooth = np.asarray(Image.fromarray(scaled).resize(size, Image.Resampling.BICUBIC))
+    top, left = max(0, round(window.top)), max(0, round(window.left))
+    bottom = min(height, round(window.top + window.height))
+    right = min(width, round(window.left + window.width))
+    # Only the part that lies on the image is made: a letterbox around a strip is huge.
+    across, down = grid.shape[1] / window.width, grid.shape[0] / window.height
+    box = (
+        max(0.0, (left - window.left) * across),
+        max(0.0, (top - window.top) * down),
+        min(grid.shape[1], (right - window.left) * across),
+        min(grid.shape[0], (bottom - window.top) * down),
+    )
+    smooth = Image.fromarray(scaled).resize(
+        (right - left, bottom - top), Image.Resampling.BICUBIC, box=box
+    )
     placed = np.zeros((height, width), dtype=np.float32)
-    top, left = round(window.top), round(window.left)
-    rows = slice(max(0, top), min(height, top + size[1]))
-    columns = slice(max(0, left), min(width, left + size[0]))
-    placed[rows, columns] = smooth[
-        rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-    ]
-    return np.clip(placed, 0.0, 1.0)
+    placed[top:bottom, left:right] = np.clip(np.asarray(smooth), 0.0, 1.0)
+    return placed
 
 
 def overlay(

@@ -6,6 +6,7 @@ hash), ``hub`` (timm fetches them), ``none`` (random) or ``file:PATH``.
 
 import dataclasses
 import importlib.util
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -23,7 +24,7 @@ from lineament.models.hub import can_fetch
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
 ALIASES = {"efficientnet_lite0": "tf_efficientnet_lite0"}  # our name to timm's
-HEAD_PREFIXES = ("classifier.", "fc.", "head.", "head_")  # never part of a backbone
+HEAD_PREFIXES = ("classifier.", "fc.", "head.", "head_", "pre_logits.")  # not of a backbone
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,7 +105,9 @@ class Backbone(nn.Module):
         if features.ndim == 3:  # a transformer: class tokens first, then one token per patch
             patches = features[:, getattr(network, "num_prefix_tokens", 0) :]
             side = round(patches.shape[1] ** 0.5)
-            return patches.transpose(1, 2).reshape(len(patches), -1, side, side)
+            maps = patches.transpose(1, 2)
+            # `len()` instead of `shape[0]` would freeze the batch when the graph is exported
+            return maps.reshape(maps.shape[0], maps.shape[1], side, side)
         if getattr(network, "output_fmt", "NCHW") == "NHWC":
             return features.permute(0, 3, 1, 2)
         return features
@@ -143,6 +146,7 @@ def create_backbone(
         ArtifactError: A weights file is absent or does not fit, or the hub cannot be reached.
         MissingExtraError: The package with the weights is not installed.
     """
+    name = next((ours for ours, timms in ALIASES.items() if timms == name), name)
     timm_name = _known(name)
     kind = weights or ("packaged" if name in PACKAGED else "hub")
     torch.manual_seed(seed)  # timm draws initial weights from the global generator
@@ -151,6 +155,8 @@ def create_backbone(
     else:
         network = timm.create_model(timm_name, pretrained=False, num_classes=0)
         provenance = _load(network, name, kind)
+    if hasattr(network, "pre_logits"):  # VGG's two wide layers, 120 of 134 million parameters
+        network.pre_logits = nn.Identity()
     stated = cast(dict[str, Any], network.pretrained_cfg)
     overrides = PACKAGED[name].preprocessing if kind == "packaged" else {}
     interpolation = str(overrides.get("interpolation", stated["interpolation"]))
@@ -164,10 +170,16 @@ def create_backbone(
     )
     try:
         return Backbone(name, network, preprocessing, {"name": name, **provenance})
-    except (RuntimeError, AssertionError) as error:
+    # What a network does with a size, or with `forward_features`, is its own affair.
+    except (RuntimeError, AssertionError, AttributeError, TypeError, ValueError) as error:
+        if size_px is not None:
+            raise UsageError(
+                f"`{name}` cannot take photos of {size_px} pixels ({error}).",
+                fix=f"Leave `size_px` out for its own size, {stated['input_size'][1]}.",
+            ) from error
         raise UsageError(
-            f"`{name}` cannot take photos of {preprocessing.size_px} pixels ({error}).",
-            fix=f"Leave `size_px` out for its own size, {stated['input_size'][1]}.",
+            f"`{name}` does not give one map of features, which the head needs ({error}).",
+            fix="Use another backbone, such as efficientnet_lite0 or resnet18.",
         ) from error
 
 
@@ -183,6 +195,13 @@ def _known(name: str) -> str:
             f"There is no backbone `{name}`.{did_you_mean(name, backbone_names())}",
             fix="Use efficientnet_lite0, mobilenetv2_100, resnet18, resnet50, vgg16, "
             "efficientnet_b0 or any other name of timm.",
+        )
+    base, dot, tag = timm_name.partition(".")
+    tagged = [each for each in timm.list_pretrained(f"{base}.*") if each.startswith(f"{base}.")]
+    if dot and timm_name not in tagged:
+        raise UsageError(
+            f"`{base}` has no weights with the tag `{tag}`.{did_you_mean(timm_name, tagged)}",
+            fix=f"Its tags are {', '.join(each.partition('.')[2] for each in tagged) or 'none'}.",
         )
     return timm_name
 
@@ -284,8 +303,11 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return cast(dict[str, Tensor], load_file(path))
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+            stored = load_file(path)
+        else:
+            with warnings.catch_warnings():  # torch warns before it refuses a plain pickle
+                warnings.simplefilter("ignore")
+                stored = torch.load(path, map_location="cpu", weights_only=True)
     # A file of unknown origin fails in whatever way its reader happens to.
     except Exception as error:
         raise DataError(
@@ -293,7 +315,23 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
             fix="Name a .safetensors file, or a .pth file that holds tensors alone.",
         ) from error
     nested = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
-    return {key: value for key, value in nested.items() if isinstance(value, Tensor)}
+    tensors = {
+        key: value
+        for key, value in (nested if isinstance(nested, dict) else {}).items()
+        if isinstance(key, str) and isinstance(value, Tensor)
+    }
+    broken = [
+        key
+        for key, value in tensors.items()
+        if value.is_floating_point() and not bool(torch.isfinite(value).all())
+    ]
+    if broken:
+        raise DataError(
+            f"{path} holds weights that are not numbers.",
+            at=broken,
+            fix="Save the weights again from a training that did not diverge.",
+        )
+    return tensors
 
 
 def _from_hub(name: str, timm_name: str) -> tuple[nn.Module, dict[str, object]]:
@@ -301,6 +339,8 @@ def _from_hub(name: str, timm_name: str) -> tuple[nn.Module, dict[str, object]]:
         f"Use a backbone whose weights come with a package ({', '.join(PACKAGED)}), "
         "`--weights file:PATH`, or `--mode scratch`."
     )
+    if not timm.is_model_pretrained(timm_name):
+        raise ArtifactError(f"The hub has no weights for `{name}`.", fix=way_out)
     if not can_fetch(timm_name):
         raise ArtifactError(
             f"The weights of `{name}` are on a hub that cannot be reached.", fix=way_out

@@ -7,11 +7,12 @@ exact: its mean over the grid is the logit.
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lineament.core.errors import ArtifactError
-from lineament.imaging.preprocess import CUBIC_A, Preprocessing
+from lineament.imaging.preprocess import CUBIC_A, TOUCH, Preprocessing
 from lineament.models.backbones import Backbone, create_backbone
 
 
@@ -76,8 +77,8 @@ def _resize_matrix(
         weights = torch.where(distance < 1, near, torch.where(distance < 2, far, zero))
     sums = weights.sum(dim=1, keepdim=True)
     safe = torch.where(sums.abs() > 1e-6, sums, torch.ones_like(sums))
-    half = scale / 2
-    inside = ((centres + half > 0) & (centres - half < length_px)).to(torch.float32)
+    reach = scale * TOUCH
+    inside = ((centres + reach > 0) & (centres - reach < length_px)).to(torch.float32)
     return weights / safe, inside
 
 
@@ -100,7 +101,7 @@ def load_classifier(
     model = Classifier(backbone, n_classes)
     try:
         model.load_state_dict(load_file(weights))
-    except RuntimeError as error:
+    except (RuntimeError, SafetensorError) as error:
         raise ArtifactError(
             f"{weights} does not fit {name} with {n_classes} classes.",
             fix="Train again with the versions that are installed now.",

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from lineament.core.errors import UsageError
 from lineament.core.version import __version__
-from lineament.imaging.preprocess import CUBIC_A, Preprocessing
+from lineament.imaging.preprocess import CUBIC_A, TOUCH, Preprocessing
 from lineament.models.backbones import Backbone
 
 OPSET = 18
@@ -46,11 +47,24 @@ def backbone_graph(backbone: Backbone) -> onnx.ModelProto:
                 dynamic_shapes={PIXELS: {0: torch.export.Dim("N")}},
                 verbose=False,
             )
+    except torch.onnx.OnnxExporterError as error:
+        raise UsageError(
+            f"`{backbone.name}` cannot be written as an ONNX graph by torch {torch.__version__}.",
+            fix="Use another backbone, such as efficientnet_lite0 or resnet18.",
+        ) from error
     finally:
         logger.setLevel(level)
         backbone.train(was_training)
     assert program is not None  # None is returned by the exporter that dynamo=True replaces
-    return program.model_proto
+    model = program.model_proto
+    # torch notes where in whose source tree each node was made; a bundle goes to strangers.
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info):
+        del part.metadata_props[:]
+    for node in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        del node.metadata_props[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+    return model
 
 
 def feature_graph(backbone: onnx.ModelProto, preprocessing: Preprocessing) -> bytes:
@@ -190,9 +204,9 @@ class _Writer:
         sums = self.node("ReduceSum", [weights, self.ints([1])], keepdims=1)
         solid = self.node("Greater", [self.node("Abs", [sums]), self.number(1e-6)])
         safe = self.node("Where", [solid, sums, self.number(1.0)])
-        half = self.node("Div", [scale, self.number(2.0)])
-        after_start = self.node("Greater", [self.node("Add", [centres, half]), self.number(0.0)])
-        before_end = self.node("Less", [self.node("Sub", [centres, half]), length])
+        reach = self.node("Mul", [scale, self.number(TOUCH)])
+        after_start = self.node("Greater", [self.node("Add", [centres, reach]), self.number(0.0)])
+        before_end = self.node("Less", [self.node("Sub", [centres, reach]), length])
         inside = self.node("Cast", [self.node("And", [after_start, before_end])], to=1)
         return self.node("Div", [weights, safe]), inside
 

@@ -49,23 +49,23 @@ class PrepareConfig(Config):
     """How a folder of photos becomes a dataset."""
 
     size_px: int = option(
-        256, help="Longest the shorter side of a kept photo may be, in pixels.", minimum=1
+        256, help="longest the shorter side of a kept photo may be, in pixels", minimum=1
     )
     split: tuple[float, ...] = option(
         (0.7, 0.15, 0.15),
-        help="Fractions of train, validation and test; test may be 0. They sum to 1.",
+        help="fractions of train, validation and test, which sum to 1; test may be 0",
     )
     group_by: str | None = option(
         None,
-        help="Regular expression, searched in each path below the source; photos for which its "
-        "first capture group (else the whole match) is the same stay on one side of the split.",
+        help="regular expression, searched in each path below the source; photos for which its "
+        "first capture group (else the whole match) is the same stay on one side of the split",
     )
     unreadable: str = option(
         "fail",
-        help="What an image that cannot be read does: end the run, or be left out.",
+        help="what an image that cannot be read does: end the run, or be left out",
         choices=("fail", "skip"),
     )
-    seed: int = option(0, help="Chooses which photos go to which split.")
+    seed: int = option(0, help="chooses which photos go to which split", minimum=0)
 
     def __post_init__(self) -> None:
         """Check every field, and what the fractions and the expression must be.
@@ -98,14 +98,11 @@ class PrepareConfig(Config):
         return dict(zip(SPLITS, self.split, strict=True))
 
 
-DEFAULTS = PrepareConfig()
-
-
 def prepare(
     source: Path,
     out: Path,
     *,
-    config: PrepareConfig = DEFAULTS,
+    config: PrepareConfig | None = None,
     overwrite: bool = False,
     progress: Progress = QUIET,
     executor: Executor | None = None,
@@ -116,7 +113,7 @@ def prepare(
         source: A folder with a folder of photos per class, or with such folders in ``train`` and
             one or both of ``validation`` and ``test``, which are then kept as they are.
         out: The dataset's folder.
-        config: What to do.
+        config: What to do; ``None`` for the defaults.
         overwrite: Replace a dataset that stands at ``out``.
         progress: Who listens.
         executor: Where photos are decoded; ``None`` for the cores of this machine.
@@ -131,6 +128,7 @@ def prepare(
             groups or given splits cannot be used as they are.
         ArtifactError: ``out`` is in the way or cannot be written.
     """
+    config = config or PrepareConfig()
     _require_apart(source, out)
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
     files = find_files(source, progress=progress)

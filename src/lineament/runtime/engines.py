@@ -23,6 +23,10 @@ class Engine(Protocol):
     def metadata(self) -> Mapping[str, str]:
         """The custom metadata of the file."""
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what the graph computes."""
+
 
 class OnnxRuntimeEngine:
     """ONNX Runtime on the CPU, one thread per call.
@@ -53,7 +57,7 @@ class OnnxRuntimeEngine:
         except Exception as error:
             raise ArtifactError(
                 f"{name} is not an ONNX model that can be run ({type(error).__name__}).",
-                fix="Name a bundle made by `lineament export`.",
+                fix="Name a bundle made by `lineament export`; the model comes before the photos.",
             ) from error
         inputs = [(each.name, each.type) for each in self._session.get_inputs()]
         if inputs != [("image", "tensor(uint8)")]:
@@ -72,6 +76,11 @@ class OnnxRuntimeEngine:
     def metadata(self) -> Mapping[str, str]:
         """The custom metadata of the file."""
         return self._metadata
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what the graph computes."""
+        return tuple(each.name for each in self._session.get_outputs())
 
 
 def _read(path: Path, name: str) -> bytes:

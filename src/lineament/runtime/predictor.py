@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.artifacts.bundle import BundleCard, read_card
+from lineament.artifacts.bundle import OUTPUTS, BundleCard, read_card
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.run import Run, RunCard
-from lineament.core.errors import DataError, ImageError
+from lineament.artifacts.table import printable
+from lineament.core.errors import ArtifactError, DataError, ImageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.imaging.decode import decode
@@ -63,6 +64,12 @@ class Predictor:
             self.engine = OnnxRuntimeEngine(path, name=str(path))
             card = read_card(self.engine.metadata, name=str(path))
             self.provenance = dict(card.provenance)
+        missing = [name for name in OUTPUTS if name not in self.engine.outputs]
+        if missing:
+            raise ArtifactError(
+                f"{path} has a graph that does not compute {', '.join(missing)}.",
+                fix="Name a bundle made by `lineament export`.",
+            )
         self.classes = card.classes
         self.preprocessing = card.preprocessing
         self.temperature = card.temperature
@@ -169,9 +176,9 @@ def _answer(engine: Engine, preprocessing: Preprocessing, path: Path) -> Answer:
     try:
         image = decode(path, short_side_px=preprocessing.size_px)
     except ImageError as error:
-        return Answer(source=str(path), probabilities=None, error=error.what)
+        return Answer(source=printable(str(path)), probabilities=None, error=error.what)
     probabilities = _first(engine.run(image[None], ["probabilities"]))
-    return Answer(source=str(path), probabilities=probabilities)
+    return Answer(source=printable(str(path)), probabilities=probabilities)
 
 
 def _score(

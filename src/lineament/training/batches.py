@@ -37,17 +37,21 @@ def batches(
     """Load items batch by batch, the next photos being decoded while a batch is worked on.
 
     Yields:
-        Pixels ``float32 (B, 3, S, S)`` in channels-last memory order, and labels ``int64 (B,)``.
+        Pixels ``float32 (B, 3, S, S)`` in channels-last memory order, and labels ``int64 (B,)``;
+        the last batch may be smaller, or larger by one.
 
     Raises:
         DataError: A photo cannot be read.
     """
     pixels: list[Tensor] = []
     labels: list[int] = []
+    left = len(items)
     for tensor, label in executor.map(functools.partial(_load, preprocessing), items):
         pixels.append(tensor)
         labels.append(label)
-        if len(pixels) == batch_size:
+        left -= 1
+        # One photo left over joins the last batch: batch norm cannot learn from one alone.
+        if len(pixels) >= batch_size and left != 1:
             yield _stacked(pixels, labels)
             pixels, labels = [], []
     if pixels:

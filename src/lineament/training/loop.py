@@ -90,7 +90,7 @@ def fit(
             batch_size=config.batch_size,
             executor=executor,
         )
-        total, right = 0.0, 0
+        total, right, rate = 0.0, 0, 0.0
         n_batches = math.ceil(len(items) / config.batch_size)
         for pixels, labels in tracked(loaded, progress, f"epoch {epoch}", n_batches):
             pixels, labels = pixels.to(accelerator.device), labels.to(accelerator.device)
@@ -108,13 +108,13 @@ def fit(
             accelerator.backward(step_loss)
             accelerator.clip_grad_norm_(prepared.parameters(), 1.0)
             optimizer.step()
+            rate = optimizer.param_groups[-1]["lr"]
             scheduler.step()
             optimizer.zero_grad()
             total += step_loss.item() * len(labels)
             right += int((logits.argmax(dim=1) == labels).sum())
         seconds = time.perf_counter() - started
         loss, accuracy = judge(epoch)
-        rate = optimizer.param_groups[-1]["lr"]
         history.append(
             _row(epoch, total / len(items), right / len(items), loss, accuracy, rate, seconds)
         )
@@ -124,6 +124,11 @@ def fit(
         )
         if loss < best[1]:
             best = (epoch, loss, copy.deepcopy(model.state_dict()))
+    if best[0] == 0:
+        progress.note(
+            "no epoch lowered the validation loss: the model is kept as it was at the start; try "
+            f"`--set learning_rate={config.resolved_rate / 5:g}` or more epochs"
+        )
     model.load_state_dict(best[2])
     model.eval()
     return Outcome(epoch=best[0], validation_loss=best[1], history=tuple(history))

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.predictions import Predictions
@@ -97,6 +97,7 @@ def train(
         recipe=recipe.as_dict(),
         dataset={
             "fingerprint": data.fingerprint,
+            "name": data.root.name,
             "path": str(data.root.absolute()),
             "photos": {split: len(samples) for split, samples in data.splits.items()},
         },
@@ -127,6 +128,12 @@ def _checked(recipe: TrainConfig) -> TrainConfig:
         raise UsageError(
             "`--mode finetune` needs weights to start from, but `--weights none` was given.",
             fix="Use `--mode scratch`, or name weights.",
+        )
+    idle = [name for name in ("epochs", "learning_rate") if getattr(recipe, name) is not None]
+    if recipe.mode == "head" and idle:
+        raise UsageError(
+            f"`--mode head` has no epochs and no rate, but {' and '.join(idle)} was given.",
+            fix="Use `--mode finetune` to train all layers.",
         )
     return recipe
 
@@ -227,7 +234,7 @@ def _write_model(folder: Path, trained: _Trained, card: RunCard) -> None:
     )
     (folder / GRAPH).write_bytes(graph)
     tensors = {key: value.contiguous() for key, value in trained.model.state_dict().items()}
-    save_file(tensors, folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(save(tensors))  # its `save_file` makes files private
 
 
 def _validation_predictions(

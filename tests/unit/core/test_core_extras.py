@@ -36,6 +36,7 @@ def test_missing_submodule_is_called_as_its_package_on_pypi(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.delitem(sys.modules, "sklearn.linear_model", raising=False)
 
     with pytest.raises(MissingExtraError) as caught:
         extras.require("sklearn.linear_model", extra="train", purpose="Training")

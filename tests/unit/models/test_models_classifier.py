@@ -15,7 +15,7 @@ from lineament.imaging.preprocess import preprocess as reference
 from lineament.models.backbones import create_backbone
 from lineament.models.classifier import Classifier, load_classifier, preprocess
 
-SIZES = [(1, 1), (1, 7), (3, 200), (40, 5000), (31, 33), (97, 13), (224, 224), (500, 333)]
+SIZES = [(1, 1), (1, 7), (3, 200), (31, 33), (97, 13), (77, 44), (100, 200), (180, 133)]
 
 
 @pytest.fixture
@@ -44,6 +44,20 @@ def test_torch_preprocesses_as_the_reference_does(
 
         assert mine.dtype == np.float32
         assert np.abs(mine - reference(image, rule)).max() < 1e-4, (height, width)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_torch_preprocesses_a_very_wide_photo_as_the_reference_does(
+    fit: str, draw_photo: Callable[..., NDArray[np.uint8]]
+) -> None:
+    rule = Preprocessing(
+        size_px=32, fit=fit, interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
+    )
+    image = draw_photo(0, 40, 5000)
+
+    mine = preprocess(torch.from_numpy(image), rule).numpy()
+
+    assert np.abs(mine - reference(image, rule)).max() < 1e-4
 
 
 def test_mean_of_the_activation_map_is_the_logit(model: Classifier) -> None:
@@ -112,9 +126,7 @@ def test_stored_classifier_keeps_the_preprocessing_of_its_run(
         std=(0.4, 0.5, 0.6),
     )
 
-    loaded = load_classifier(
-        "test_resnet", stated, n_classes=4, weights=tmp_path / "w.safetensors"
-    )
+    loaded = load_classifier("test_resnet", stated, n_classes=4, weights=tmp_path / "w.safetensors")
 
     assert loaded.backbone.preprocessing == stated
 

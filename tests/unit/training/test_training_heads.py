@@ -1,0 +1,148 @@
+"""The head is scikit-learn's solution on standardised features, folded back to raw ones."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from lineament.core.progress import QUIET
+from lineament.training.heads import GRID, WORSE_IN_A_ROW, Head, fit_head
+
+Part = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+
+def clouds(n: int, n_classes: int, *, seed: int = 0, spread: float = 1.0) -> Part:
+    """Points around one centre per class, features of very different scale and offset."""
+    draw = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(0, 2, (n_classes, 8))
+    labels = np.arange(n) % n_classes
+    points = centres[labels] + draw.normal(0, spread, (n, 8))
+    scale = 10.0 ** np.linspace(-3, 3, 8)
+    return (points * scale + 5 * scale).astype(np.float32), labels.astype(np.int64)
+
+
+def fitted(train: Part, validation: Part, regularisation: float | None = None) -> Head:
+    return fit_head(
+        train,
+        validation,
+        n_classes=int(train[1].max()) + 1,
+        regularisation=regularisation,
+        progress=QUIET,
+    )
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 7])
+@pytest.mark.parametrize("strength", [0.3, 1e-3])
+def test_probabilities_are_those_of_scikit_learn(n_classes: int, strength: float) -> None:
+    train, validation = clouds(140, n_classes), clouds(70, n_classes, seed=1)
+    scaler = StandardScaler().fit(train[0].astype(np.float64))
+    theirs = LogisticRegression(C=1 / (strength * 140), tol=1e-9, max_iter=5000)
+    theirs.fit(scaler.transform(train[0]), train[1])
+
+    head = fitted(train, validation, strength)
+
+    expected = theirs.predict_proba(scaler.transform(validation[0]))
+    assert head.weight.shape == (n_classes, 8)
+    assert np.abs(softmax(head.logits(validation[0])) - expected).max() < 1e-3
+
+
+def test_scale_and_offset_of_a_feature_change_no_answer() -> None:
+    train, validation = clouds(120, 3), clouds(60, 3, seed=1)
+    factor, offset = np.float32(64.0), np.float32(3.0)
+
+    plain = fitted(train, validation, 0.1).logits(validation[0])
+    moved = fitted(
+        (train[0] * factor + offset, train[1]),
+        (validation[0] * factor + offset, validation[1]),
+        0.1,
+    ).logits(validation[0] * factor + offset)
+
+    assert np.abs(softmax(plain) - softmax(moved)).max() < 1e-3
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1000.1, -7.0])
+def test_constant_feature_gets_no_weight(value: float) -> None:
+    (features, labels), (others, truths) = clouds(120, 3), clouds(60, 3, seed=1)
+    constant = np.full((len(features), 1), value, np.float32)
+    surprising = np.full((len(others), 1), value + 5, np.float32)
+
+    head = fitted(
+        (np.hstack([features, constant]), labels), (np.hstack([others, surprising]), truths)
+    )
+
+    assert np.abs(head.weight[:, -1]).max() < 1e-3
+
+
+def test_regularisation_that_is_given_is_used_alone() -> None:
+    head = fitted(clouds(120, 3), clouds(60, 3, seed=1), 0.037)
+
+    assert head.regularisation == 0.037
+    assert [row["regularisation"] for row in head.history] == [0.037]
+
+
+def test_no_regularisation_at_all_can_be_asked_for() -> None:
+    head = fitted(clouds(120, 3, spread=4.0), clouds(60, 3, seed=1, spread=4.0), 0.0)
+
+    assert head.regularisation == 0.0
+    assert np.isfinite(head.weight).all()
+
+
+def test_grid_is_walked_from_strong_to_weak_until_validation_gets_worse() -> None:
+    head = fitted(clouds(60, 3, spread=5.0), clouds(60, 3, seed=1, spread=5.0))
+
+    tried = [row["regularisation"] for row in head.history]
+    losses = [float(str(row["validation_loss_cautious"])) for row in head.history]
+    assert tried == list(GRID[: len(tried)])
+    assert head.regularisation == tried[int(np.argmin(losses))]
+    assert len(tried) == len(GRID) or int(np.argmin(losses)) == len(tried) - 1 - WORSE_IN_A_ROW
+
+
+def test_chosen_row_states_the_loss_and_accuracy_of_the_head() -> None:
+    train, validation = clouds(90, 3, spread=3.0), clouds(60, 3, seed=1, spread=3.0)
+
+    head = fitted(train, validation)
+
+    row = next(row for row in head.history if row["regularisation"] == head.regularisation)
+    for name, (features, labels) in (("train", train), ("validation", validation)):
+        logits = head.logits(features)
+        loss = -np.log(softmax(logits)[np.arange(len(labels)), labels]).mean()
+        assert row[f"{name}_loss"] == pytest.approx(loss, rel=1e-4)
+        assert row[f"{name}_accuracy"] == pytest.approx((logits.argmax(axis=1) == labels).mean())
+    assert head.validation_loss == row["validation_loss"]
+
+
+def test_separable_classes_do_not_get_the_weakest_regularisation() -> None:
+    head = fitted(clouds(120, 3, spread=0.1), clouds(30, 3, seed=1, spread=0.1))
+
+    assert head.regularisation > GRID[-1]
+
+
+def test_class_that_validation_does_not_have_is_no_obstacle() -> None:
+    features, labels = clouds(60, 3, seed=1)
+    some = labels != 2
+
+    head = fitted(clouds(120, 3), (features[some], labels[some]))
+
+    assert head.weight.shape == (3, 8)
+
+
+def test_same_features_give_the_same_head_bit_for_bit() -> None:
+    one, other = (fitted(clouds(90, 3), clouds(60, 3, seed=1)) for _ in range(2))
+
+    assert one.weight.tobytes() == other.weight.tobytes()
+    assert one.bias.tobytes() == other.bias.tobytes()
+    assert one.history == other.history
+
+
+def test_more_features_than_photos_are_no_obstacle() -> None:
+    draw = np.random.default_rng(0)
+    train = draw.normal(0, 1, (12, 300)).astype(np.float32), np.arange(12) % 3
+    validation = draw.normal(0, 1, (9, 300)).astype(np.float32), np.arange(9) % 3
+
+    assert np.isfinite(fitted(train, validation).weight).all()
