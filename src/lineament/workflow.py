@@ -55,7 +55,8 @@ def evaluate(
         Every figure of the report.
 
     Raises:
-        ArtifactError: Model or dataset is absent or damaged, or ``out`` is in the way.
+        ArtifactError: Model or dataset is absent or damaged, a photo is not the one that was
+            prepared, or ``out`` is in the way.
         DataError: The dataset has classes that the model does not know, a photo cannot be read, or
             the split is empty.
         MissingExtraError: What draws the report is not installed.
@@ -66,6 +67,8 @@ def evaluate(
     predictor = Predictor(model, executor=executor)
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     subject = _subject(model, predictor)
+    data.samples(settings.split)  # an empty split is said before its photos are looked for
+    data.verify(settings.split)
     predictions = predictor.predict_split(data, settings.split, progress=progress)
     progress.note("computing intervals")
 

@@ -20,7 +20,7 @@ from PIL import Image
 CLASSES = ("disc", "square", "stripes")
 PHOTOS_PER_CLASS = 15
 # Random weights of timm's smallest network: seconds, no package, and a linear head still learns.
-FAST = ("--backbone", "test_resnet", "--weights", "none", "--set", "size_px=32")
+FAST = ("--backbone", "test_resnet", "--weights", "none", "--set", "size_px=64")
 NOWHERE = "http://127.0.0.1:9"  # port 9 is `discard`: nothing listens there
 
 Result = subprocess.CompletedProcess[str]
@@ -73,11 +73,8 @@ for line in sys.stdin:
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment without the user's home and without a network."""
     home = tmp_path_factory.mktemp("e2e-home")
-    kept = {
-        name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
-    }
     return {
-        **kept,
+        **{name: os.environ[name] for name in ("PATH", "TMPDIR", "LANG") if name in os.environ},
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "xdg-cache"),
         "LINEAMENT_CACHE": str(home / "lineament-cache"),
@@ -153,8 +150,9 @@ def warm(
         limit_bytes: int | None = None,
         as_nobody: bool = False,
     ) -> Result:
+        texts = [str(argument) for argument in arguments]
         order = {
-            "arguments": [str(argument) for argument in arguments],
+            "arguments": texts,
             "cwd": str(cwd),
             "stdout": str(spoken / "stdout"),
             "stderr": str(spoken / "stderr"),
@@ -164,14 +162,16 @@ def warm(
         orders.write(json.dumps(order) + "\n")
         orders.flush()
         process = int(replies.readline())
-        if kill is not None:
-            kill(process)
-        code = int(replies.readline())
-        texts = [
+        try:
+            if kill is not None:
+                kill(process)
+        finally:
+            code = int(replies.readline())
+        said, talked = (
             (spoken / name).read_text(encoding="utf-8", errors="surrogateescape")
             for name in ("stdout", "stderr")
-        ]
-        return subprocess.CompletedProcess(order["arguments"], code, *texts)
+        )
+        return subprocess.CompletedProcess(texts, code, said, talked)
 
     yield run
     orders.close()

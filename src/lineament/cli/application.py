@@ -1,6 +1,8 @@
 """The application: finds the verb, and turns whatever ends it into text and an exit code."""
 
+import errno
 import importlib
+import io
 import json
 import os
 import sys
@@ -9,7 +11,7 @@ from collections.abc import Sequence
 
 import click
 
-from lineament.core.errors import LineamentError, UsageError
+from lineament.core.errors import ArtifactError, LineamentError, UsageError
 from lineament.core.suggest import did_you_mean
 from lineament.core.version import __version__
 
@@ -67,8 +69,9 @@ def run(arguments: Sequence[str]) -> int:
     """
     # Pillow warns of what `decode` refuses with an error of its own; one of the two is enough.
     warnings.filterwarnings("error", message="Image size .* exceeds limit")
+    _spell_out_odd_letters()
     try:
-        code = application.main(list(arguments), prog_name="lineament", standalone_mode=False)
+        return _invoke(arguments)
     except LineamentError as error:
         return _failed(error, as_json="--json" in arguments)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -80,10 +83,43 @@ def run(arguments: Sequence[str]) -> int:
         click.echo("interrupted; nothing was left half written.", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader (`head`) has what it wanted; keep Python from failing again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()  # the reader (`head`) has what it wanted
         return 0
-    return code if isinstance(code, int) else 0
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO):
+            raise
+        _abandon_stdout()
+        return _failed(
+            ArtifactError(
+                f"The output could not be written: {os.strerror(error.errno)}.",
+                fix="Give it space, or send it elsewhere.",
+            ),
+            as_json=False,
+        )
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    """Run without click's own handling of errors, which says and returns other things."""
+    try:
+        with application.make_context("lineament", list(arguments)) as context:
+            application.invoke(context)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    finally:
+        sys.stdout.flush()
+    return 0
+
+
+def _spell_out_odd_letters() -> None:
+    """Let a name that the terminal's encoding lacks cost its letters, not the answer."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _abandon_stdout() -> None:
+    """Keep Python from failing once more when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(error: LineamentError, *, as_json: bool) -> int:

@@ -1,6 +1,7 @@
 """The console: progress and talk on stderr, results on stdout, one JSON document if asked."""
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 SILENT_S = 2.0  # a task shorter than this needs no line where there is no terminal
+
+
+def next_command(*words: object) -> str:
+    """Write a command as it can be typed, whatever its paths hold.
+
+    Example:
+        >>> next_command("train", "my photos", "--out", "run")
+        "lineament train 'my photos' --out run"
+    """
+    return f"lineament {shlex.join(str(word) for word in words)}"
 
 
 class Console:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from lineament.cli import flags
-from lineament.cli.console import Console, ConsoleProgress
+from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.config import resolve
 
 
@@ -40,9 +40,9 @@ def command(
         for each in explained
     ]
     following = (
-        f"lineament export {model} --out {model.parent / 'model.onnx'}"
+        next_command("export", model, "--out", model.parent / "model.onnx")
         if model.is_dir()
-        else f"lineament predict {model} PHOTO..."
+        else next_command("predict", model, "PHOTO...")
     )
     document = {
         "out": str(out),

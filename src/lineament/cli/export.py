@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lineament.cli import flags
-from lineament.cli.console import Console, ConsoleProgress
+from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.extras import require_all
 
 
@@ -37,4 +37,4 @@ def command(run: Path, out: Path, overwrite: bool, as_json: bool) -> None:
         "parity": dict(card.parity),
         "provenance": dict(card.provenance),
     }
-    console.result(document, "\n".join(lines), following=f"lineament predict {out} PHOTO...")
+    console.result(document, "\n".join(lines), following=next_command("predict", out, "PHOTO..."))

@@ -8,7 +8,8 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-PATH = click.Path(path_type=Path)
+# Whether a path can be read is for the verb to say: one bad photo of many keeps its own row.
+PATH = click.Path(path_type=Path, readable=False)
 
 
 def common(command: Command) -> Command:

@@ -7,7 +7,7 @@ import click
 
 from lineament.artifacts.table import table_text
 from lineament.cli import flags
-from lineament.cli.console import Console, ConsoleProgress
+from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.errors import DataError, UsageError
 from lineament.core.files import require_free, write_text
 from lineament.runtime.predictor import Answer, Predictor
@@ -38,7 +38,7 @@ def command(
     """
     files = photo_files(paths)
     if csv_file is not None:
-        require_free(csv_file, overwrite=overwrite)
+        require_free(csv_file, overwrite=overwrite, flag="--csv")
     predictor = Predictor(model)
     if not 1 <= top <= len(predictor.classes):
         raise UsageError(
@@ -49,13 +49,13 @@ def command(
     answers = list(predictor.predict(files, progress=ConsoleProgress()))
     rows = [_row(predictor, answer, top) for answer in answers]
     if csv_file is not None:
-        write_text(csv_file, _csv_text(rows, top), overwrite=overwrite)
+        write_text(csv_file, _csv_text(rows, top), overwrite=overwrite, flag="--csv")
     console = Console(as_json=as_json)
     document = {"bundle": str(model), "classes": list(predictor.classes), "predictions": rows}
     console.result(
         document,
         "\n".join(_line(answer, predictor.top(answer, k=top)) for answer in answers),
-        following=f"lineament explain {model} PHOTO... --out overlays",
+        following=next_command("explain", model, "PHOTO...", "--out", "overlays"),
     )
     failed = [answer for answer in answers if answer.error]
     if failed:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lineament.cli import flags
-from lineament.cli.console import Console, ConsoleProgress
+from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.config import resolve
 from lineament.core.errors import UsageError
 
@@ -60,7 +60,9 @@ def command(
         f"({', '.join(f'{name} {count}' for name, count in counts.items())})",
     ]
     console.result(
-        document, "\n".join(lines), following=f"lineament train {out} --out {out.parent / 'run'}"
+        document,
+        "\n".join(lines),
+        following=next_command("train", out, "--out", out.parent / "run"),
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lineament.cli import flags
-from lineament.cli.console import Console, ConsoleProgress
+from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.config import resolve
 from lineament.core.extras import require_all
 
@@ -69,6 +69,8 @@ def command(
     console.result(
         {"run": str(out), **card.as_dict()},
         "\n".join(lines),
-        following=f"lineament evaluate {out} {dataset} --out {out.parent / 'report'}"
-        + ("" if data.splits["test"] else " --split validation"),
+        following=next_command(
+            *("evaluate", out, dataset, "--out", out.parent / "report"),
+            *(() if data.splits["test"] else ("--split", "validation")),
+        ),
     )

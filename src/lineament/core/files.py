@@ -38,7 +38,9 @@ REFUSALS = {  # what a file system says that the user can do something about
 }
 
 
-def require_free(target: Path, *, overwrite: bool, marker: str | None = None) -> None:
+def require_free(
+    target: Path, *, overwrite: bool, marker: str | None = None, flag: str = "--out"
+) -> None:
     """Check that a target may be written, before any work is done.
 
     Args:
@@ -46,6 +48,7 @@ def require_free(target: Path, *, overwrite: bool, marker: str | None = None) ->
         overwrite: Whether what stands there may be replaced.
         marker: The file that every folder of this kind holds; a folder with other contents is then
             not replaced, because ``--out ~ --overwrite`` is a slip and not a wish.
+        flag: How the user named the target.
 
     Raises:
         ArtifactError: Something stands there that may not be replaced, or the folder that would
@@ -54,9 +57,14 @@ def require_free(target: Path, *, overwrite: bool, marker: str | None = None) ->
     if not target.name or target.name == "..":
         raise ArtifactError(
             f"{target.absolute()} cannot be replaced: it is in use or is a root.",
-            fix="Name a new folder or file as `--out`.",
+            fix=f"Name a new folder or file as `{flag}`.",
         )
-    _require_absent(target, overwrite=overwrite)
+    _require_absent(target, overwrite=overwrite, flag=flag)
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise ArtifactError(
+            f"{target} is neither a file nor a folder; nothing was written.",
+            fix=f"Name another `{flag}`.",
+        )
     if marker is not None and _is_foreign(target, marker):
         raise ArtifactError(
             f"{target} was not replaced: it holds no {marker}, so it is not what this command "
@@ -67,7 +75,7 @@ def require_free(target: Path, *, overwrite: bool, marker: str | None = None) ->
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise ArtifactError(
             f"{target} cannot be written: no permission to write in {parent}.",
-            fix="Name an `--out` in a folder that you may write.",
+            fix=f"Name an `{flag}` in a folder that you may write.",
         )
 
 
@@ -98,7 +106,7 @@ def atomic_folder(
             yield partial
             _open_to_others(partial, 0o777)
             _sync_all()
-            _require_absent(target, overwrite=overwrite)
+            _require_absent(target, overwrite=overwrite, flag="--out")
             _replace(partial, target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -106,12 +114,15 @@ def atomic_folder(
 
 
 @contextlib.contextmanager
-def atomic_file(target: Path, *, overwrite: bool = False) -> Iterator[IO[bytes]]:
+def atomic_file(
+    target: Path, *, overwrite: bool = False, flag: str = "--out"
+) -> Iterator[IO[bytes]]:
     """Give a binary file that becomes ``target`` when the block ends without an error.
 
     Args:
         target: The final path; its parents are made.
         overwrite: Replace what stands there.
+        flag: As for `require_free`.
 
     Yields:
         The open file.
@@ -119,8 +130,8 @@ def atomic_file(target: Path, *, overwrite: bool = False) -> Iterator[IO[bytes]]
     Raises:
         ArtifactError: The target is in the way, or the file system refuses (permission, space).
     """
-    require_free(target, overwrite=overwrite)
-    with _refusals(target):
+    require_free(target, overwrite=overwrite, flag=flag)
+    with _refusals(target, flag=flag):
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(target)
         handle, name = tempfile.mkstemp(prefix=_prefix(target, PARTIAL), dir=target.parent)
@@ -132,16 +143,16 @@ def atomic_file(target: Path, *, overwrite: bool = False) -> Iterator[IO[bytes]]
                 file.flush()
                 os.fsync(file.fileno())
             _open_to_others(partial, 0o666)
-            _require_absent(target, overwrite=overwrite)
+            _require_absent(target, overwrite=overwrite, flag=flag)
             _replace(partial, target)
         finally:
             partial.unlink(missing_ok=True)
             _OWN.discard(partial.name)
 
 
-def write_text(target: Path, text: str, *, overwrite: bool = False) -> None:
-    """Write a UTF-8 text atomically; errors as `atomic_file`."""
-    with atomic_file(target, overwrite=overwrite) as file:
+def write_text(target: Path, text: str, *, overwrite: bool = False, flag: str = "--out") -> None:
+    """Write a UTF-8 text atomically; arguments and errors as `atomic_file`."""
+    with atomic_file(target, overwrite=overwrite, flag=flag) as file:
         file.write(text.encode("utf-8"))
 
 
@@ -206,12 +217,12 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "lineament"
 
 
-def _require_absent(target: Path, *, overwrite: bool) -> None:
+def _require_absent(target: Path, *, overwrite: bool, flag: str) -> None:
     """Asked before the work, and again before its result is put there: work can take hours."""
     if os.path.lexists(target) and not overwrite:
         raise ArtifactError(
             f"{target} exists; nothing was written.",
-            fix="Name another `--out`, or run again with `--overwrite` to replace it.",
+            fix=f"Name another `{flag}`, or run again with `--overwrite` to replace it.",
         )
 
 
@@ -320,7 +331,7 @@ def _beside(path: Path, target: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _refusals(target: Path) -> Iterator[None]:
+def _refusals(target: Path, *, flag: str = "--out") -> Iterator[None]:
     """Turn what the file system refuses into an error that says so."""
     try:
         yield
@@ -329,7 +340,8 @@ def _refusals(target: Path) -> Iterator[None]:
         if error.errno not in REFUSALS or elsewhere:
             raise
         raise ArtifactError(
-            f"{target} could not be written: {error.strerror}.",
-            fix="Give it space or permission, or name another `--out`; "
+            # the system's words: libraries put their own into `strerror`
+            f"{target} could not be written: {os.strerror(error.errno)}.",
+            fix=f"Give it space or permission, or name another `{flag}`; "
             "nothing was left under that name.",
         ) from error

@@ -29,10 +29,15 @@ def photo_files(paths: Sequence[Path]) -> list[Path]:
             files.append(path)
             continue
         inside = [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
-        photos = sorted(file for file in inside if is_image_name(file))
+        # A pipe in a folder is no photo, and would be waited for.
+        photos = sorted(file for file in inside if is_image_name(file) and not _is_special(file))
         if not photos:
             raise DataError(
                 f"{path} holds no photo.", fix="Name a folder of image files, or the files."
             )
         files.extend(photos)
     return files
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()
