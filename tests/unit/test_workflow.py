@@ -196,10 +196,10 @@ def test_missing_photo_is_named_and_nothing_is_left(
     gone.unlink()
     (tmp_path / "out").mkdir()
 
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(ArtifactError) as caught:
         evaluate(small_run.root, data, tmp_path / "out" / "report")
 
-    assert caught.value.what == f"{gone} cannot be read: no such file."
+    assert caught.value.at == (f"{gone.relative_to(data.root).as_posix()} (absent)",)
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -60,7 +60,8 @@ def require_free(
             fix=f"Name a new folder or file as `{flag}`.",
         )
     _require_absent(target, overwrite=overwrite, flag=flag)
-    if target.exists() and not (target.is_file() or target.is_dir()):
+    # os.path answers no where Path raises: a name too long, a folder that may not be looked into.
+    if os.path.exists(target) and not (os.path.isfile(target) or os.path.isdir(target)):  # noqa: PTH110, PTH112, PTH113
         raise ArtifactError(
             f"{target} is neither a file nor a folder; nothing was written.",
             fix=f"Name another `{flag}`.",

@@ -7,7 +7,7 @@ from lineament.imaging.preprocess import FITS
 
 MODES = ("head", "finetune", "scratch")
 DEFAULT_EPOCHS = {"head": 0, "finetune": 5, "scratch": 30}
-DEFAULT_RATES = {"head": 0.0, "finetune": 5e-4, "scratch": 1e-3}
+DEFAULT_RATES = {"head": 0.0, "finetune": 1e-4, "scratch": 1e-3}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class TrainConfig(Config):
     )
     batch_size: int = option(32, help="photos per step", minimum=1)
     learning_rate: float | None = option(
-        None, help="of the head; none given: 5e-4 for finetune, 1e-3 for scratch", minimum=0.0
+        None, help="of the head; none given: 1e-4 for finetune, 1e-3 for scratch", minimum=0.0
     )
     layer_decay: float = option(
         0.7,

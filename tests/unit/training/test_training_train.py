@@ -12,7 +12,7 @@ import pytest
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.run import Run
-from lineament.core.errors import ArtifactError, DataError, UsageError
+from lineament.core.errors import ArtifactError, UsageError
 from lineament.core.executor import LocalExecutor
 from lineament.core.progress import QUIET
 from lineament.preparation.build import PrepareConfig, prepare
@@ -285,12 +285,13 @@ def test_photo_deleted_since_prepare_is_named_and_nothing_is_left(
     gone.unlink()
     (tmp_path / "runs").mkdir()
 
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(ArtifactError) as caught:
         train(data, tmp_path / "runs" / "run", config=SMALL)
 
     assert str(caught.value) == (
-        f"{gone} cannot be read: no such file.\n"
-        "  fix: The photo was there when the dataset was prepared; prepare the dataset again."
+        f"1 photo of {data.root} is not the one that was prepared.\n"
+        f"  at:  {gone.relative_to(data.root).as_posix()} (absent)\n"
+        "  fix: Prepare the dataset again."
     )
     assert list((tmp_path / "runs").iterdir()) == []
 
