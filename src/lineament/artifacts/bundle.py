@@ -10,7 +10,6 @@ import base64
 import dataclasses
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import cast
 
 from lineament.artifacts.schema import check_stamp, class_names, field, positive, stamp
@@ -157,11 +156,6 @@ def with_card(model: bytes, card: BundleCard) -> bytes:
     proto = onnx.load_model_from_string(model)
     onnx.helper.set_model_props(proto, card.metadata())
     return cast(bytes, proto.SerializeToString())
-
-
-def is_bundle_path(path: Path) -> bool:
-    """Tell a bundle's path (a file) from a run's (a folder)."""
-    return not path.is_dir()
 
 
 def _golden(entry: object, n_classes: int, name: str) -> GoldenPhoto:

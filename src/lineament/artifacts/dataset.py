@@ -11,11 +11,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lineament.artifacts.schema import field, open_document, stamp, texts
 from lineament.artifacts.table import read_table, write_table
-from lineament.core.errors import ArtifactError, DataError, UsageError
+from lineament.core.errors import ArtifactError, DataError, ImageError, UsageError
 from lineament.core.files import json_text, sha256_file
 from lineament.core.suggest import did_you_mean
+from lineament.imaging.decode import decode
 
 KIND = "dataset"
 DOCUMENT = "dataset.json"
@@ -167,6 +171,28 @@ class Dataset:
                 at=wrong,
                 fix="Prepare the dataset again.",
             )
+
+
+def decode_photo(path: Path, *, short_side_px: int) -> NDArray[np.uint8]:
+    """Decode a photo of a dataset, which could be read when it was prepared.
+
+    Args:
+        path: The photo's file.
+        short_side_px: As for `lineament.imaging.decode.decode`.
+
+    Returns:
+        ``uint8 (H, W, 3)``, RGB.
+
+    Raises:
+        DataError: It cannot be read any more.
+    """
+    try:
+        return decode(path, short_side_px=short_side_px)
+    except ImageError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.what}.",
+            fix="The photo was there when the dataset was prepared; prepare the dataset again.",
+        ) from error
 
 
 def write_dataset(

@@ -5,6 +5,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,6 +24,13 @@ def next_command(*words: object) -> str:
         "lineament train 'my photos' --out run"
     """
     return f"lineament {shlex.join(str(word) for word in words)}"
+
+
+def towards_use(model: Path) -> str:
+    """The command after a model was looked at: export for a run, predict for a bundle."""
+    if model.is_dir():
+        return next_command("export", model, "--out", model.parent / "model.onnx")
+    return next_command("predict", model, "PHOTO...")
 
 
 class Console:

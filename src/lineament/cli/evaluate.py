@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lineament.cli import flags
-from lineament.cli.console import Console, ConsoleProgress, next_command
+from lineament.cli.console import Console, ConsoleProgress, towards_use
 from lineament.core.config import resolve
 from lineament.core.extras import require_all
 
@@ -48,9 +48,6 @@ def command(
         )
     for warning in report.warnings:
         console.talk(f"note: {warning}")
-    following = (
-        next_command("export", model, "--out", model.parent / "model.onnx")
-        if model.is_dir()
-        else next_command("predict", model, "PHOTO...")
+    console.result(
+        {"report": str(out), **report.as_dict()}, "\n".join(lines), following=towards_use(model)
     )
-    console.result({"report": str(out), **report.as_dict()}, "\n".join(lines), following=following)

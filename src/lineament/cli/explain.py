@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from lineament.cli import flags
-from lineament.cli.console import Console, ConsoleProgress, next_command
+from lineament.cli.console import Console, ConsoleProgress, towards_use
 from lineament.core.config import resolve
 
 
@@ -39,13 +39,8 @@ def command(
         f"{each.shown_class}"
         for each in explained
     ]
-    following = (
-        next_command("export", model, "--out", model.parent / "model.onnx")
-        if model.is_dir()
-        else next_command("predict", model, "PHOTO...")
-    )
     document = {
         "out": str(out),
         "explanations": [dataclasses.asdict(each) for each in explained],
     }
-    console.result(document, "\n".join(lines), following=following)
+    console.result(document, "\n".join(lines), following=towards_use(model))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.artifacts.bundle import OUTPUTS, BundleCard, read_card
-from lineament.artifacts.dataset import Dataset
+from lineament.artifacts.dataset import Dataset, decode_photo
 from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.run import Run, RunCard
 from lineament.artifacts.table import printable
@@ -184,26 +184,17 @@ def _answer(engine: Engine, preprocessing: Preprocessing, path: Path) -> Answer:
 def _score(
     engine: Engine, preprocessing: Preprocessing, path: Path
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    image = _decode_prepared(path, preprocessing)
+    image = decode_photo(path, short_side_px=preprocessing.size_px)
     probabilities, activation = engine.run(image[None], ["probabilities", "activation"])
     return probabilities[0], activation[0].mean(axis=(1, 2))
 
 
 def _embedding(engine: Engine, preprocessing: Preprocessing, path: Path) -> NDArray[np.float32]:
-    return _first(engine.run(_decode_prepared(path, preprocessing)[None], ["embedding"]))
+    image = decode_photo(path, short_side_px=preprocessing.size_px)
+    return _first(engine.run(image[None], ["embedding"]))
 
 
 def _first(outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """The first image's row of the first output."""
     row: NDArray[np.float32] = outputs[0][0]
     return row
-
-
-def _decode_prepared(path: Path, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    try:
-        return decode(path, short_side_px=preprocessing.size_px)
-    except ImageError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.what}.",
-            fix="The photo was there when the dataset was prepared; prepare the dataset again.",
-        ) from error

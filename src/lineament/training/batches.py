@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lineament.core.errors import DataError, ImageError
+from lineament.artifacts.dataset import decode_photo
 from lineament.core.executor import Executor
-from lineament.imaging.decode import decode
 from lineament.imaging.preprocess import Preprocessing
 from lineament.models.classifier import preprocess
 
@@ -60,13 +59,7 @@ def batches(
 
 def _load(preprocessing: Preprocessing, item: Item) -> tuple[Tensor, int]:
     path, label, mirrored = item
-    try:
-        image = decode(path, short_side_px=preprocessing.size_px)
-    except ImageError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.what}.",
-            fix="The photo was there when the dataset was prepared; prepare the dataset again.",
-        ) from error
+    image = decode_photo(path, short_side_px=preprocessing.size_px)
     pixels = preprocess(torch.from_numpy(image.copy()), preprocessing)
     return (pixels.flip(2) if mirrored else pixels), label
 

@@ -1,7 +1,6 @@
 """A bundle's card reads back whole, and a damaged one is refused."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,6 @@ from lineament.artifacts.bundle import (
     OUTPUTS,
     BundleCard,
     GoldenPhoto,
-    is_bundle_path,
     read_card,
     with_card,
 )
@@ -185,8 +183,3 @@ def test_new_card_replaces_the_old_one() -> None:
 
 def test_names_of_input_and_outputs_are_a_promise() -> None:
     assert (INPUT, OUTPUTS) == ("image", ("probabilities", "embedding", "activation"))
-
-
-def test_file_is_a_bundle_and_folder_is_a_run(tmp_path: Path) -> None:
-    assert is_bundle_path(tmp_path / "m.onnx")
-    assert not is_bundle_path(tmp_path)
