@@ -17,6 +17,7 @@ from lineament.measure.intervals import Interval
 
 KIND = "report"
 SCHEMA_VERSION = 1
+MACRO = ("precision", "recall", "f1")
 DOCUMENT = "report.json"
 PAGE = "report.html"
 PREDICTIONS = "predictions.parquet"
@@ -195,6 +196,7 @@ class EvaluationReport:
         classes: Class names in column order.
         headline: The leading figures by name, each with its interval.
         per_class: One entry per class, in column order.
+        macro: ``precision``, ``recall`` and ``f1``, each the mean over the classes that occur.
         confusion: The confusion matrix; ``None`` where it would have too many cells to store.
         most_confused: Pairs of classes with the most mistakes, most first.
         calibration: Confidence against how often it is right.
@@ -214,6 +216,7 @@ class EvaluationReport:
     classes: tuple[str, ...]
     headline: Mapping[str, Interval]
     per_class: tuple[ClassFigures, ...]
+    macro: Mapping[str, float]
     confusion: Confusion | None
     most_confused: tuple[ConfusedPair, ...]
     calibration: Calibration
@@ -241,6 +244,7 @@ class EvaluationReport:
         """
         confusion, n_groups = document.get("confusion"), document.get("n_groups")
         headline = field(document, "headline", dict, name=name)
+        macro = field(document, "macro", dict, name=name)
         return cls(
             subject=field(document, "subject", dict, name=name),
             dataset=field(document, "dataset", dict, name=name),
@@ -257,6 +261,7 @@ class EvaluationReport:
                 ClassFigures.from_dict(entry, name=name)
                 for entry in _entries(document, "per_class", name)
             ),
+            macro={figure: field(macro, figure, float, name=name) for figure in MACRO},
             confusion=None
             if confusion is None
             else Confusion.from_dict(field(document, "confusion", dict, name=name), name=name),

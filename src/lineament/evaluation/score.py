@@ -26,6 +26,9 @@ from lineament.core.version import __version__
 from lineament.measure.calibration import reliability_bins
 from lineament.measure.classification import (
     confusion_matrix,
+    macro_f1,
+    macro_precision,
+    macro_recall,
     per_class,
     row_normalised,
     z_scored,
@@ -100,6 +103,11 @@ def score(
         classes=predictions.classes,
         headline=headline,
         per_class=_class_figures(matrix, predictions.classes),
+        macro={
+            "precision": macro_precision(matrix),
+            "recall": macro_recall(matrix),
+            "f1": macro_f1(matrix),
+        },
         confusion=_confusion(matrix) if len(matrix) <= MATRIX_CLASSES else None,
         most_confused=_most_confused(matrix, predictions.classes),
         calibration=Calibration(

@@ -71,6 +71,7 @@ def page(report: EvaluationReport) -> str:
         baseline=_baseline(report.per_class),
         headline=[_headline_row(name, each) for name, each in report.headline.items()],
         class_rows=_class_rows(report.per_class),
+        macro={name: percent(value) for name, value in report.macro.items()},
         matrices=matrices(report),
         turned=len(report.classes) > UPRIGHT_CLASSES
         or max(len(each) for each in report.classes) > UPRIGHT_LETTERS,

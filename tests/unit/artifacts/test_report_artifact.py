@@ -25,6 +25,7 @@ REPORT = EvaluationReport(
     dataset={"path": "data/a", "fingerprint": "f00d", "counts": {"test": 5}},
     split="test",
     n_images=5,
+    macro={"precision": 0.75, "recall": 0.8, "f1": 0.7},
     n_right=4,
     n_groups=None,
     classes=("cat", "dog", "狐"),

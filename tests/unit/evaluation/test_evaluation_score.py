@@ -317,3 +317,13 @@ def test_the_environment_states_the_versions_that_measured() -> None:
         "Pillow",
         "system",
     }
+
+
+def test_macro_figures_are_the_means_of_the_classes_figures() -> None:
+    report = _score(GOOD)
+
+    means = {
+        name: sum(getattr(each, name) for each in report.per_class) / len(report.per_class)
+        for name in ("precision", "recall", "f1")
+    }
+    assert report.macro == pytest.approx(means)
