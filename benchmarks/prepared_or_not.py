@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lineament.artifacts.dataset import Dataset, origins
+from lineament.artifacts.dataset import Dataset
+from lineament.artifacts.origins import origins
 from lineament.runtime.predictor import Predictor
 
 

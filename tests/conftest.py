@@ -68,7 +68,7 @@ def _draw_photo(seed: int, height: int, width: int, *, kind: int = 0) -> NDArray
     return np.asarray(np.clip(noisy, 0, 255).round(), dtype=np.uint8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def draw_photo() -> Callable[..., NDArray[np.uint8]]:
     """Give ``draw_photo(seed, height, width, kind=0)``: ``uint8 (H, W, 3)``, always the same.
 

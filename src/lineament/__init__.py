@@ -13,18 +13,22 @@ from lineament.core.version import __version__
 if TYPE_CHECKING:
     from lineament.explanation.explain import ExplainConfig, explain
     from lineament.exporting.export import export
-    from lineament.preparation.build import PrepareConfig, prepare
+    from lineament.preparation.build import prepare
+    from lineament.preparation.config import PrepareConfig
     from lineament.runtime.predictor import Predictor
     from lineament.training.train import TrainConfig, train
-    from lineament.workflow import EvaluateConfig, evaluate
+    from lineament.workflow.auditing import AuditConfig, audit
+    from lineament.workflow.evaluating import EvaluateConfig, evaluate
 
 _HOMES = {
-    "EvaluateConfig": "lineament.workflow",
+    "AuditConfig": "lineament.workflow.auditing",
+    "audit": "lineament.workflow.auditing",
+    "EvaluateConfig": "lineament.workflow.evaluating",
     "ExplainConfig": "lineament.explanation.explain",
-    "PrepareConfig": "lineament.preparation.build",
+    "PrepareConfig": "lineament.preparation.config",
     "Predictor": "lineament.runtime.predictor",
     "TrainConfig": "lineament.training.train",
-    "evaluate": "lineament.workflow",
+    "evaluate": "lineament.workflow.evaluating",
     "explain": "lineament.explanation.explain",
     "export": "lineament.exporting.export",
     "prepare": "lineament.preparation.build",
@@ -32,12 +36,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "AuditConfig",
     "EvaluateConfig",
     "ExplainConfig",
     "Predictor",
     "PrepareConfig",
     "TrainConfig",
     "__version__",
+    "audit",
     "evaluate",
     "explain",
     "export",

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageOps
 
 from lineament.cli.application import run
 
@@ -43,6 +43,10 @@ NOT_RUN = ("make ", "pip ")  # these make the very environment that the tests ru
 ANYTHING = "..."  # a line of output that stands for any lines
 PER_CLASS = 70  # leaves ten test photos of each class, below which evaluation warns
 EXPRESSIONS = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
+WORLD = (
+    *("photos", "camera", "faces", "divided", "flat", "labels.csv", "natural", "celeba", "grown"),
+    *("hard.csv", "messy"),
+)
 
 FENCE = re.compile(r"^```(console|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FIGURE = re.compile(r"\d+(,\d{3})*(\.\d+)?(e[-+]\d+)?")
@@ -129,25 +133,91 @@ def draw_world(folder: Path, draw: Draw) -> None:
     def copy(source: str, target: str) -> None:
         shutil.copyfile(folder / source, folder / target)
 
+    def changed(source: str, target: str, change: Callable[[Image.Image], Image.Image]) -> None:
+        with Image.open(folder / source) as photo:
+            change(photo.convert("RGB")).save(folder / target, quality=70)
+
     for kind, name in enumerate(("cat", "dog")):
         for number in range(1, PER_CLASS + 1):
             put(f"photos/{name}/{number:02d}.jpg", number, kind, 72)
+            put(f"flat/{PER_CLASS * kind + number:06d}.jpg", number, kind, 24)
         for number in range(10):
             put(f"divided/train/{name}/{number}.png", number, kind, 24)
             put(f"divided/validation/{name}/{number}.png", 100 + number, kind, 24)
+    copy("photos/dog/61.jpg", "photos/dog/62.jpg")
     for number in range(2):
         # Two photos of each thing that `prepare` says about copies, for its plural.
         copy(f"divided/validation/cat/{number}.png", f"divided/train/cat/across-{number}.png")
         copy(f"divided/train/cat/{number}.png", f"divided/train/dog/conflict-{number}.png")
+        changed(
+            f"divided/validation/dog/{number}.png", f"divided/train/dog/near-{number}.png", brighter
+        )
+        changed(
+            f"divided/train/dog/{number}.png", f"divided/train/dog/bright-{number}.png", brighter
+        )
     for kind, name in enumerate(EXPRESSIONS):
-        for person in range(10, 30):
-            put(f"faces/{name}/S0{person}_00{kind}.png", 10 * person + kind, kind, 24)
+        for person in range(10, 30 - 2 * kind):
+            photo = f"faces/{name}/S0{person}_00{kind}"
+            put(f"{photo}_1.png", 10 * person + kind, kind, 48)
+            changed(f"{photo}_1.png", f"{photo}_2.png", brighter)
     shutil.copytree(folder / "photos", folder / "camera")
     cut = folder / "camera/cat/02.jpg"
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     (folder / "camera/dog/05.jpg").write_bytes(b"")
     (folder / "camera/dog/notes.txt").write_text("not a photo", encoding="utf-8")
     (folder / "camera/cat/.DS_Store").write_bytes(b"left by the system")
+    shutil.copytree(folder / "photos", folder / "grown")
+    for kind, name in enumerate(("cat", "dog")):
+        for number in range(201, 221):
+            put(f"grown/{name}/{number}.jpg", number, kind, 72)
+    draw_tables(folder)
+    for kind, name in enumerate(("airplane", "automobile", "cat", "dog", "person")):
+        for number in range(1, 21):
+            put(f"natural/{name}/{number:02d}.jpg", number, kind, 48 if kind < 2 else 72)
+    for number in range(1, 81):
+        put(f"celeba/{number:06d}.jpg", 500 + number, 3, 96)
+    draw_mess(folder, changed)
+
+
+def brighter(photo: Image.Image) -> Image.Image:
+    return ImageEnhance.Brightness(photo).enhance(1.2)
+
+
+def draw_tables(folder: Path) -> None:
+    """Write the tables about photos; one photo has no row and one row no photo."""
+    rows = [f"{number:06d}.jpg,cat,{number % 9}" for number in range(1, PER_CLASS + 1)]
+    rows += [f"{number:06d}.jpg,dog,3" for number in range(PER_CLASS + 1, 2 * PER_CLASS)]
+    table = "\n".join(["filename,animal,age", *rows, "999999.jpg,dog,1"])
+    (folder / "labels.csv").write_text(f"{table}\n", encoding="utf-8")
+    hard = "filename\ncat/01.jpg\ncat/02.jpg\ndog/61.jpg\n"
+    (folder / "hard.csv").write_text(hard, encoding="utf-8")
+
+
+def draw_mess(
+    folder: Path, changed: Callable[[str, str, Callable[[Image.Image], Image.Image]], None]
+) -> None:
+    """Do to a copy of the photos what the page about audits says was done to them."""
+
+    def smaller(photo: Image.Image) -> Image.Image:
+        return photo.resize((photo.width * 9 // 10, photo.height * 9 // 10))
+
+    def cropped(photo: Image.Image) -> Image.Image:
+        across, down = photo.width // 30, photo.height // 30
+        return photo.crop((across, down, photo.width - across, photo.height - down))
+
+    shutil.copytree(folder / "photos", folder / "messy")
+    for number in range(1, 6):
+        changed(f"photos/cat/{number:02d}.jpg", f"messy/cat/{number:02d}-small.jpg", smaller)
+    changed("photos/dog/03.jpg", "messy/dog/03-mirrored.png", ImageOps.mirror)
+    changed("photos/dog/04.jpg", "messy/dog/04-cropped.jpg", cropped)
+    changed("photos/dog/05.jpg", "messy/dog/05-bright.jpg", brighter)
+    changed("photos/dog/06.jpg", "messy/cat/dog-06.jpg", lambda photo: photo)
+    for number in (21, 22, 23):
+        moved = folder / f"messy/dog/{number}.jpg"
+        moved.rename(folder / f"messy/cat/was-dog-{number}.jpg")
+    Image.new("RGB", (180, 180), (3, 3, 3)).save(folder / "messy/dog/black.png")
+    cut = folder / "messy/cat/41.jpg"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
 
 
 def make_ready(shelf: Path, name: str) -> None:
@@ -180,7 +250,7 @@ def new_folder(
             make_ready(shelf, each)
         target = tmp_path / name
         target.mkdir()
-        for each in ("photos", "camera", "faces", "divided", *ready):
+        for each in (*WORLD, *ready):
             if (shelf / each).is_dir():
                 shutil.copytree(shelf / each, target / each)
             else:

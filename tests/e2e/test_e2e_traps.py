@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from lineament.artifacts.dataset import origins
+from lineament.artifacts.origins import origins
 from lineament.artifacts.predictions import Predictions
 
 Result = subprocess.CompletedProcess[str]
@@ -338,7 +338,7 @@ def test_script_without_main_guard_may_call_every_verb(
     first, second, third = done.stdout.splitlines()
     assert re.fullmatch(r"\[\('\w+', [01]\.\d+\)\]", first)
     assert second == "no such file"
-    assert third.startswith("6 ('disc', 'square', 'stripes') ")
+    assert third.startswith("7 ('disc', 'square', 'stripes') ")
     assert done.stderr == ""
 
 

@@ -1,8 +1,10 @@
 """Dataset: photos in class folders, their split, and a count that adds up to every file scanned.
 
 On disk: ``images/<class>/<id>.{jpg,png}``; ``splits/{train,validation,test}.csv`` with the columns
-``filename,label,class,group``; ``sources.csv`` with ``filename,source,sha256,duplicate_set``;
-``rejected.csv`` with ``filename,reason``; ``dataset.json``.
+``filename,label,class,group``; ``sources.csv``, where each photo came from and what it was tied to;
+``rejected.csv`` with ``filename,reason``; ``dataset.json``. Where they were asked for:
+``metadata.csv``, the source's further columns, and ``folds.csv`` with ``filename,fold``. Photos
+without labels are all in ``splits/unlabelled.csv``.
 """
 
 import dataclasses
@@ -14,6 +16,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.artifacts.origins import (
+    FIX,
+    Origin,
+    Rejected,
+    origins,
+    write_origins,
+    write_rejections,
+)
 from lineament.artifacts.schema import field, open_document, stamp, texts
 from lineament.artifacts.table import read_table, write_table
 from lineament.core.errors import ArtifactError, DataError, ImageError, UsageError
@@ -25,10 +35,9 @@ KIND = "dataset"
 DOCUMENT = "dataset.json"
 SCHEMA_VERSION = 1
 SPLITS = ("train", "validation", "test")
+UNLABELLED = "unlabelled"  # the one split of photos without labels
 SPLIT_COLUMNS = ("filename", "label", "class", "group")
-SOURCE_COLUMNS = ("filename", "source", "sha256", "duplicate_set")
-REJECTED_COLUMNS = ("filename", "reason")
-FIX = "Prepare the dataset again; a dataset is not edited by hand."
+FOLD_COLUMNS = ("filename", "fold")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,31 +57,6 @@ class Sample:
     group: str
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Origin:
-    """Where a photo of a dataset came from.
-
-    Attributes:
-        filename: Path below the dataset's folder.
-        source: Path below the source's folder.
-        sha256: Hash of the file in the dataset.
-        duplicate_set: Name of the set of photos with the same pixels; empty where there is one.
-    """
-
-    filename: str
-    source: str
-    sha256: str
-    duplicate_set: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Rejected:
-    """A scanned file that is not in the dataset, and why."""
-
-    filename: str
-    reason: str
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
     """An opened dataset.
@@ -80,7 +64,8 @@ class Dataset:
     Attributes:
         root: Its folder.
         classes: Class names; a label is an index into them.
-        splits: The samples of ``train``, ``validation`` and ``test``.
+        splits: The samples of ``train``, ``validation`` and ``test``; all empty, and ``unlabelled``
+            beside them, where photos have no labels.
         fingerprint: Hash of every photo's content, class, group and split.
         document: Everything that ``dataset.json`` says.
     """
@@ -107,12 +92,47 @@ class Dataset:
                 f"There is no split `{split}`.{did_you_mean(split, SPLITS)}",
                 fix=f"The splits are {', '.join(SPLITS)}.",
             )
+        if UNLABELLED in self.splits:
+            raise DataError(
+                f"{self.root} holds photos without labels: they can be predicted, not trained on "
+                "or measured.",
+                fix="Use a dataset of labelled photos, or `lineament predict BUNDLE` and this one.",
+            )
         if not self.splits[split]:
             raise DataError(
                 f"The {split} split of {self.root} is empty.",
                 fix="Prepare the dataset again with a part for it, as in `--split 0.7,0.15,0.15`.",
             )
         return self.splits[split]
+
+    def fold(self, number: int) -> "Dataset":
+        """The same dataset with one fold as validation and the others as train.
+
+        The test split stays as it is: folds are made of everything else.
+
+        Args:
+            number: 1 to the number of folds.
+
+        Raises:
+            DataError: The dataset was prepared without folds.
+            ArtifactError: The table of folds is damaged.
+            UsageError: There is no such fold.
+        """
+        path = self.root / "folds.csv"
+        if not path.is_file():
+            raise DataError(f"{self.root} has no folds.", fix="Prepare it again with `--folds 5`.")
+        rows = read_table(path, FOLD_COLUMNS, fix=FIX)
+        of = {row["filename"]: row["fold"] for row in rows}
+        free = [*self.splits["train"], *self.splits["validation"]]
+        folds = set(of.values())
+        if of.keys() != {each.filename for each in free} or folds != _numbers(len(folds)):
+            raise ArtifactError(f"{path} does not fit the dataset.", fix=FIX)
+        if str(number) not in folds:
+            raise UsageError(f"There is no fold {number}.", fix=f"The folds are 1 to {len(folds)}.")
+        train = tuple(each for each in free if of.get(each.filename) != str(number))
+        validation = tuple(each for each in free if of.get(each.filename) == str(number))
+        splits = {**self.splits, "train": train, "validation": validation}
+        return dataclasses.replace(self, splits=splits)
 
     @property
     def has_groups(self) -> bool:
@@ -132,6 +152,8 @@ class Dataset:
         name = str(root)
         classes = texts(document, "classes", name=name)
         splits = {split: tuple(_samples(root, split, classes)) for split in SPLITS}
+        if not classes:
+            splits[UNLABELLED] = tuple(_unlabelled(root))
         hashes = {origin.filename: origin.sha256 for origin in origins(root)}
         stated = field(document, "fingerprint", str, name=name)
         if fingerprint(splits, hashes, classes) != stated:
@@ -153,7 +175,7 @@ class Dataset:
         Raises:
             ArtifactError: Photos are absent or changed; all of them are named.
         """
-        used = {each.filename for name in splits or SPLITS for each in self.splits[name]}
+        used = {each.filename for name in splits or self.splits for each in self.splits[name]}
         wrong = []
         for origin in origins(self.root):
             if origin.filename not in used:
@@ -203,6 +225,8 @@ def write_dataset(
     sources: Iterable[Origin],
     rejected: Sequence[Rejected],
     document: Mapping[str, object],
+    metadata: Mapping[str, Mapping[str, str]] | None = None,
+    folds: Mapping[str, int] | None = None,
 ) -> str:
     """Write the tables and ``dataset.json`` beside the photos that already stand in ``folder``.
 
@@ -213,25 +237,33 @@ def write_dataset(
         sources: Where each photo came from.
         rejected: What was scanned and left out.
         document: What else ``dataset.json`` says (sources, counts, checks, split).
+        metadata: Filename to the source's further columns; no table is written without any.
+        folds: Filename to fold, from 1; no table is written without any.
 
     Returns:
         The fingerprint.
     """
     table = sorted(sources, key=lambda origin: origin.filename)
-    for split in SPLITS:
+    for split in splits:
         rows = [
             (sample.filename, sample.label, sample.class_name, sample.group)
             for sample in splits[split]
         ]
         write_table(folder / "splits" / f"{split}.csv", SPLIT_COLUMNS, rows)
-    write_table(
-        folder / "sources.csv",
-        SOURCE_COLUMNS,
-        [(row.filename, row.source, row.sha256, row.duplicate_set) for row in table],
-    )
-    write_table(
-        folder / "rejected.csv", REJECTED_COLUMNS, [(row.filename, row.reason) for row in rejected]
-    )
+    write_origins(folder, table)
+    if folds:
+        write_table(folder / "folds.csv", FOLD_COLUMNS, sorted(folds.items()))
+    columns = sorted({name for row in (metadata or {}).values() for name in row})
+    if metadata and columns:
+        write_table(
+            folder / "metadata.csv",
+            ("filename", *columns),
+            [
+                (name, *(metadata[name].get(column, "") for column in columns))
+                for name in sorted(metadata)
+            ],
+        )
+    write_rejections(folder, rejected)
     mark = fingerprint(splits, {row.filename: row.sha256 for row in table}, classes)
     whole = {
         **stamp(KIND, SCHEMA_VERSION),
@@ -266,22 +298,13 @@ def fingerprint(
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def origins(root: Path) -> list[Origin]:
-    """Read ``sources.csv``.
-
-    Raises:
-        ArtifactError: The table is absent or has other columns.
-    """
-    return [Origin(**row) for row in read_table(root / "sources.csv", SOURCE_COLUMNS, fix=FIX)]
+def _numbers(count: int) -> set[str]:
+    return {str(number) for number in range(1, count + 1)}
 
 
-def rejections(root: Path) -> list[Rejected]:
-    """Read ``rejected.csv``.
-
-    Raises:
-        ArtifactError: The table is absent or has other columns.
-    """
-    return [Rejected(**row) for row in read_table(root / "rejected.csv", REJECTED_COLUMNS, fix=FIX)]
+def _unlabelled(root: Path) -> Iterable[Sample]:
+    for row in read_table(root / "splits" / f"{UNLABELLED}.csv", SPLIT_COLUMNS, fix=FIX):
+        yield Sample(filename=row["filename"], label=-1, class_name="", group=row["group"])
 
 
 def _samples(root: Path, split: str, classes: Sequence[str]) -> Iterable[Sample]:

@@ -205,6 +205,8 @@ class EvaluationReport:
         seed: Seed of the resampling behind the intervals.
         resamples: How many resamples there were.
         environment: Versions and system.
+        inflation: What a random split of the same photos would have claimed; ``None`` where that
+            was not measured.
     """
 
     subject: Mapping[str, object]
@@ -225,6 +227,7 @@ class EvaluationReport:
     seed: int
     resamples: int
     environment: Mapping[str, object]
+    inflation: Mapping[str, object] | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Give the fields as ``report.json`` holds them: objects, lists, texts and numbers."""
@@ -280,6 +283,9 @@ class EvaluationReport:
             seed=field(document, "seed", int, name=name),
             resamples=field(document, "resamples", int, name=name),
             environment=field(document, "environment", dict, name=name),
+            inflation=None
+            if document.get("inflation") is None
+            else field(document, "inflation", dict, name=name),
         )
 
 

@@ -11,7 +11,12 @@ from lineament.core.version import __version__
 
 T = TypeVar("T")
 
-DOCUMENTS = {"dataset": "dataset.json", "run": "run.json", "report": "report.json"}
+DOCUMENTS = {
+    "dataset": "dataset.json",
+    "run": "run.json",
+    "report": "report.json",
+    "audit": "audit.json",
+}
 
 
 def stamp(kind: str, schema_version: int) -> dict[str, object]:
@@ -36,8 +41,8 @@ def open_document(
     other = next((name for name, file in DOCUMENTS.items() if (root / file).is_file()), None)
     if other is not None and not (root / document).is_file():
         raise ArtifactError(
-            f"{root} is a {other}, not a {kind}.",
-            fix=f"Name a {kind} there; `lineament VERB --help` shows the order.",
+            f"{root} is {_a(other)}, not {_a(kind)}.",
+            fix=f"Name {_a(kind)} there; `lineament VERB --help` shows the order.",
         )
     whole = read_json(root / document, kind=kind)
     check_stamp(whole, kind=kind, schema_version=schema_version, name=str(root))
@@ -61,8 +66,8 @@ def check_stamp(
     found = document.get("kind")
     if found != kind:
         raise ArtifactError(
-            f"{name} is not a {kind}" + (f" but a {found}." if isinstance(found, str) else "."),
-            fix=f"Name a {kind} that Lineament wrote.",
+            f"{name} is not {_a(kind)}" + (f" but {_a(found)}." if isinstance(found, str) else "."),
+            fix=f"Name {_a(kind)} that Lineament wrote.",
         )
     version = document.get("schema_version")
     if type(version) is not int or not 1 <= version <= schema_version:
@@ -121,3 +126,8 @@ def texts(document: Mapping[str, object], key: str, *, name: str) -> tuple[str, 
             fix="The artifact is damaged; make it again.",
         )
     return tuple(str(value) for value in values)
+
+
+def _a(kind: str) -> str:
+    """A kind with its article."""
+    return f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind}"

@@ -54,10 +54,13 @@ def read_table(path: Path, columns: Sequence[str], *, fix: str) -> list[dict[str
         ArtifactError: It is absent, is no CSV, has other columns, or a row has other cells.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        # Spreadsheets put a mark in front of UTF-8, and empty lines behind the last row.
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ArtifactError(f"{path} cannot be read ({error}).", fix=fix) from error
+    while rows and not rows[-1]:
+        rows.pop()
     if not rows or rows[0] != list(columns):
         raise ArtifactError(f"{path} has other columns than {','.join(columns)}.", fix=fix)
     odd = [str(number) for number, row in enumerate(rows[1:], 2) if len(row) != len(columns)]

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 import click
@@ -19,6 +20,7 @@ INTERRUPTED = 130  # what shells give for Ctrl-C
 # In the order of the work. The sentence stands here so that `--help` imports no verb.
 VERBS = {
     "prepare": "Turn a folder of class folders into a checked, split dataset.",
+    "audit": "Find what is wrong or suspicious in photos, before or after.",
     "train": "Train a classifier on a dataset.",
     "evaluate": "Measure a run or bundle on photos it has not seen.",
     "explain": "Show where a model looks.",
@@ -67,6 +69,8 @@ def run(arguments: Sequence[str]) -> int:
         The exit code, as `lineament.core.errors` draws it; 130 when interrupted.
     """
     _spell_out_odd_letters()
+    # A decoder's remark on a damaged file says nothing that the error about that file does not.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         return _invoke(arguments)
     except LineamentError as error:
@@ -77,7 +81,13 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         return _failed(_in_house_style(error), as_json="--json" in arguments)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; nothing was left half written.", err=True)
+        resumed = "prepare" in arguments[:1]
+        click.echo(
+            "interrupted; the same command continues where it stopped."
+            if resumed
+            else "interrupted; nothing was left half written.",
+            err=True,
+        )
         return INTERRUPTED
     except BrokenPipeError:
         _abandon_stdout()  # the reader (`head`) has what it wanted

@@ -41,9 +41,9 @@ def command(as_json: bool) -> None:
         shown = ", ".join(value) if isinstance(value, list) else value
         lines.append(f"{name.replace('_', ' '):14} {shown}")
     lines.append(f"cache          {cache}")
-    absent = [extra for extra, missing in extras.items() if missing]
+    absent = [extra for extra in ("train", "report") if extras[extra]]  # what most people miss
     following = (
-        f"pip install 'lineament[{absent[-1]}]'"
+        f"pip install 'lineament[{absent[0]}]'"
         if absent
         else "lineament prepare SOURCE --out dataset"
     )

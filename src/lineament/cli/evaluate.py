@@ -15,6 +15,12 @@ from lineament.core.extras import require_all
 @click.argument("dataset", type=flags.PATH)
 @flags.writes("DIR", "The report's folder.")
 @click.option("--split", metavar="train|validation|test", help="Which photos (test).")
+@click.option(
+    "--inflation",
+    is_flag=True,
+    default=None,
+    help="Also say what a random split of the same photos would have claimed.",
+)
 @flags.seed
 @flags.settings
 @flags.common
@@ -24,6 +30,7 @@ def command(
     out: Path,
     overwrite: bool,
     split: str | None,
+    inflation: bool | None,
     seed: int | None,
     sets: tuple[str, ...],
     as_json: bool,
@@ -33,9 +40,11 @@ def command(
     Writes report.json (every figure), report.html (made from it alone) and predictions.parquet.
     """
     require_all("report", purpose="Evaluation")
-    from lineament.workflow import EvaluateConfig, evaluate
+    from lineament.workflow.evaluating import EvaluateConfig, evaluate
 
-    config = resolve(EvaluateConfig, {}, {"split": split, "seed": seed}, sets=sets)
+    config = resolve(
+        EvaluateConfig, {}, {"split": split, "inflation": inflation, "seed": seed}, sets=sets
+    )
     console = Console(as_json=as_json)
     report = evaluate(
         model, dataset, out, config=config, overwrite=overwrite, progress=ConsoleProgress()
@@ -46,6 +55,8 @@ def command(
             f"  {name.replace('_', ' '):28} {interval.value:.4f}  "
             f"({interval.level:.0%} interval {interval.low:.4f} to {interval.high:.4f})"
         )
+    if report.inflation is not None:
+        lines.append(str(report.inflation["sentence"]))
     for warning in report.warnings:
         console.talk(f"note: {warning}")
     console.result(

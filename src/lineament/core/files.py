@@ -2,7 +2,7 @@
 
 What is being written stands in a hidden sibling of the target (same file system, so the last step
 is one rename). A process that is killed leaves at most that sibling, which the next write to the
-same target clears away.
+same target continues if it can, and else clears away.
 """
 
 import contextlib
@@ -23,6 +23,8 @@ _OWN: set[str] = set()  # names of what this very process is writing
 
 PARTIAL = ".partial-"
 REPLACED = ".replaced-"
+RESUME = ".resume"  # in a partial folder: what only continuing it needs
+DEPENDS = "depends_on"  # in that folder: what the work depends on
 ABANDONED_AFTER_S = 24 * 3600  # where a process cannot be asked for, no write lasts this long
 REFUSALS = {  # what a file system says that the user can do something about
     errno.EACCES,
@@ -82,17 +84,20 @@ def require_free(
 
 @contextlib.contextmanager
 def atomic_folder(
-    target: Path, *, overwrite: bool = False, marker: str | None = None
+    target: Path, *, overwrite: bool = False, marker: str | None = None, resume: str = ""
 ) -> Iterator[Path]:
-    """Give a new empty folder that becomes ``target`` when the block ends without an error.
+    """Give a folder that becomes ``target`` when the block ends without an error.
 
     Args:
         target: The final path; its parents are made.
         overwrite: Replace what stands there.
         marker: As for `require_free`.
+        resume: What the work depends on. The folder of an interrupted or killed block with the same
+            text is then given again with what it holds, instead of a new one; an error still
+            removes it. What is put below `RESUME` in it is not in the target.
 
     Yields:
-        The folder to write into.
+        The folder to write into: empty, or with what interrupted work left.
 
     Raises:
         ArtifactError: The target is in the way, or the file system refuses (permission, space).
@@ -100,17 +105,25 @@ def atomic_folder(
     require_free(target, overwrite=overwrite, marker=marker)
     with _refusals(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        _clear_leftovers(target)
         partial = Path(tempfile.mkdtemp(prefix=_prefix(target, PARTIAL), dir=target.parent))
         _OWN.add(partial.name)
+        unfinished = False
         try:
+            if resume:
+                _adopt_leftover(target, partial, resume)
+            _clear_leftovers(target)
             yield partial
             _open_to_others(partial, 0o777)
             _sync_all()
             _require_absent(target, overwrite=overwrite, flag="--out")
+            shutil.rmtree(partial / RESUME, ignore_errors=True)  # last: flushing can take minutes
             _replace(partial, target)
+        except BaseException as error:
+            unfinished = bool(resume) and not isinstance(error, Exception)
+            raise
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            if not unfinished:
+                shutil.rmtree(partial, ignore_errors=True)
             _OWN.discard(partial.name)
 
 
@@ -183,12 +196,13 @@ def read_json(path: Path, *, kind: str) -> dict[str, object]:
     Raises:
         ArtifactError: The file is absent or is not a JSON object.
     """
+    named = f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind}"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ArtifactError(
-            f"{path.parent} is not a {kind}: it has no {path.name}.",
-            fix=f"Name the folder of a {kind} that Lineament wrote.",
+            f"{path.parent} is not {named}: it has no {path.name}.",
+            fix=f"Name the folder of {named} that Lineament wrote.",
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise ArtifactError(
@@ -281,12 +295,35 @@ def _prefix(target: Path, mark: str) -> str:
 def _clear_leftovers(target: Path, mark: str = PARTIAL) -> None:
     """Remove what killed writers of this target left behind."""
     for leftover in target.parent.glob(f".{_glob_literal(target.name)}{mark}*"):
-        if _in_use(leftover, leftover.name.rpartition(mark)[2].partition("-")[0]):
+        if _in_use(leftover, _writer(leftover, mark)):
             continue
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
+
+
+def _adopt_leftover(target: Path, partial: Path, resume: str) -> None:
+    """Take over the folder of interrupted work that depends on the same things, if there is one."""
+    for leftover in sorted(target.parent.glob(f".{_glob_literal(target.name)}{PARTIAL}*")):
+        if leftover == partial or _in_use(leftover, _writer(leftover, PARTIAL)):
+            continue
+        try:
+            if (leftover / RESUME / DEPENDS).read_bytes() != resume.encode("utf-8"):
+                continue
+            partial.rmdir()
+            leftover.rename(partial)
+        except OSError:  # not a folder, or another process was faster
+            partial.mkdir(exist_ok=True)
+            continue
+        return
+    (partial / RESUME).mkdir()
+    (partial / RESUME / DEPENDS).write_bytes(resume.encode("utf-8"))
+
+
+def _writer(leftover: Path, mark: str) -> str:
+    """The process id in a hidden sibling's name."""
+    return leftover.name.rpartition(mark)[2].partition("-")[0]
 
 
 def _in_use(leftover: Path, process: str) -> bool:

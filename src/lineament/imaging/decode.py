@@ -5,6 +5,7 @@ first frame of several. Colour profiles are not applied. What cannot be decoded 
 whose text is the reason.
 """
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from PIL import (
 )
 
 from lineament.core.errors import ImageError
-from lineament.imaging.exif import orientation, without_exif
+from lineament.imaging.exif import orientation, taken, without_exif
 
 IMAGE_SUFFIXES = frozenset(
     f".{name}"
@@ -58,12 +59,35 @@ TURNS = {  # EXIF orientation to what makes the picture upright
     8: Image.Transpose.ROTATE_90,
 }
 
+SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+
 # A quarter of a gigabyte decoded is no photo of a classifier; also where Pillow begins to warn.
 MAX_PIXELS = 89_478_485
 
 # A large JPEG is decoded at 1/2, 1/4 or 1/8 by the DCT as long as its shorter side stays at least
 # this many times what is asked for, so that what follows still averages over real pixels.
 REDUCED_DECODE_MARGIN = 2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class FileFacts:
+    """What a file says of its photo before a pixel is looked at.
+
+    Attributes:
+        format: ``JPEG``, ``PNG``, ...; empty for an array that was in no file.
+        mode: Pillow's mode as stored, such as ``RGB``, ``L``, ``CMYK``.
+        width: In pixels, upright and in full resolution.
+        height: In pixels, upright and in full resolution.
+        size_bytes: Of the file.
+        taken: ``YYYY:MM:DD hh:mm:ss`` from EXIF; empty where it does not say.
+    """
+
+    format: str
+    mode: str
+    width: int
+    height: int
+    size_bytes: int
+    taken: str
 
 
 def is_image_name(path: Path) -> bool:
@@ -91,6 +115,27 @@ def decode(source: Path | bytes, *, short_side_px: int | None = None) -> NDArray
         ImageError: The file is absent, empty, truncated, no image of a supported format, of an
             unsupported pixel type, or larger than `MAX_PIXELS`.
     """
+    return decode_with_facts(source, short_side_px=short_side_px)[0]
+
+
+def decode_with_facts(
+    source: Path | bytes | NDArray[np.uint8], *, short_side_px: int | None = None
+) -> tuple[NDArray[np.uint8], FileFacts]:
+    """Decode an image file, and say what kind of file it is.
+
+    Args:
+        source: The file, its bytes, or pixels: ``uint8 (H, W)`` grey, ``(H, W, 3)`` RGB or
+            ``(H, W, 4)`` RGBA.
+        short_side_px: As for `decode`.
+
+    Returns:
+        ``uint8 (H, W, 3)``, and the facts.
+
+    Raises:
+        ImageError: As `decode`.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source)
     data = source if isinstance(source, bytes) else _read(source)
     if not data:
         raise ImageError("empty file")
@@ -98,14 +143,29 @@ def decode(source: Path | bytes, *, short_side_px: int | None = None) -> NDArray
         plain, exif = without_exif(data)
         with _open(plain) as image:
             _check_size(image)
+            width, height, mode = image.width, image.height, image.mode
             if short_side_px is not None and image.format == "JPEG":
                 wanted = short_side_px * REDUCED_DECODE_MARGIN
                 image.draft(None, (wanted, wanted))
             image.load()
-            turn = TURNS.get(orientation(exif or image.info.get("exif", b"")))
+            exif = exif or image.info.get("exif", b"")
+            way = orientation(exif)
             # Pillow turns TIFFs itself while loading, because their tags are EXIF's.
-            upright = image if turn is None or image.format == "TIFF" else image.transpose(turn)
+            turn = None if image.format == "TIFF" else TURNS.get(way)
+            upright = image if turn is None else image.transpose(turn)
             pixels = np.asarray(_rgb(upright, image.format), dtype=np.uint8)
+            if image.format != "JPEG":  # every pixel was decoded: they say it themselves
+                height, width = pixels.shape[:2]
+            elif way in SIDEWAYS:
+                width, height = height, width
+            facts = FileFacts(
+                format=image.format or "",
+                mode=mode,
+                width=width,
+                height=height,
+                size_bytes=len(data),
+                taken=taken(exif),
+            )
     except ImageError:
         raise
     # Decoders meet hostile bytes with whatever their parsing code happens to raise (struct.error,
@@ -116,7 +176,7 @@ def decode(source: Path | bytes, *, short_side_px: int | None = None) -> NDArray
         raise ImageError(f"damaged ({_one_line(error)})") from error
     if pixels.shape[0] == 0 or pixels.shape[1] == 0:
         raise ImageError("no pixels")
-    return pixels
+    return pixels, facts
 
 
 def decoding_rule(short_side_px: int) -> dict[str, object]:
@@ -166,9 +226,12 @@ def encode_jpeg(image: NDArray[np.uint8], *, quality: int = 95) -> bytes:
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """Encode ``uint8 (H, W, 3)`` or ``(H, W)`` as PNG without metadata."""
+    """Encode ``uint8 (H, W, 3)`` or ``(H, W)`` as PNG without metadata; grey as one channel."""
+    if image.ndim == 3 and (image == image[..., :1]).all():
+        image = image[..., 0]
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
+    # Level 1 makes small photos no larger than Pillow's default of 6, and takes half the time.
+    Image.fromarray(image).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
@@ -179,6 +242,24 @@ def _read(path: Path) -> bytes:
         raise ImageError("no such file") from error
     except OSError as error:
         raise ImageError(f"cannot be opened ({error.strerror})") from error
+
+
+def _from_array(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], FileFacts]:
+    height, width = pixels.shape[:2]
+    if height == 0 or width == 0:
+        raise ImageError("no pixels")
+    if height * width > MAX_PIXELS:
+        raise ImageError(f"absurdly large ({width} x {height} pixels)")
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    facts = FileFacts(
+        format="",
+        mode=image.mode,
+        width=width,
+        height=height,
+        size_bytes=pixels.nbytes,
+        taken="",
+    )
+    return np.asarray(_rgb(image, None), dtype=np.uint8), facts
 
 
 def _check_size(image: Image.Image) -> None:

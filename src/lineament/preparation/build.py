@@ -1,105 +1,80 @@
-"""Build a dataset from a folder of labelled photos: the verb `prepare`."""
+"""Build a dataset from a source of photos: the verb `prepare`."""
 
+import contextlib
 import dataclasses
-import re
-from collections import Counter
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lineament.artifacts.dataset import (
-    DOCUMENT,
-    SPLITS,
-    Dataset,
-    Origin,
-    Rejected,
-    Sample,
-    write_dataset,
-)
-from lineament.core.config import Config, option
-from lineament.core.errors import UsageError
+from PIL import __version__ as pillow_version
+
+from lineament.artifacts.audit import Finding, write_audit
+from lineament.artifacts.dataset import DOCUMENT, SPLITS, UNLABELLED, Dataset, Sample, write_dataset
+from lineament.artifacts.origins import Origin, Rejected
+from lineament.artifacts.table import printable
+from lineament.core.errors import DataError, UsageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.files import atomic_folder, require_free
 from lineament.core.progress import QUIET, Progress
-from lineament.core.suggest import did_you_mean
-from lineament.preparation.account import check_results, count_files
-from lineament.preparation.divide import check_division, divide, fractions_to_make
-from lineament.preparation.duplicates import copies_across, duplicate_sets, label_conflicts
-from lineament.preparation.grouping import Member, connected, read_groups
-from lineament.preparation.layout import (
-    HIDDEN,
-    HIDDEN_FOLDER,
-    Candidate,
-    Rejection,
-    read_layout,
+from lineament.core.version import __version__
+from lineament.core.workers import ProcessExecutor
+from lineament.preparation.account import (
+    check_results,
+    count_files,
+    duplicates_document,
+    note_findings,
+    split_document,
 )
+from lineament.preparation.config import PrepareConfig
+from lineament.preparation.datasheet import DATASHEET, datasheet
+from lineament.preparation.dividing import Division, divide_photos
+from lineament.preparation.division.grouping import Member
+from lineament.preparation.inspection.inspect import (
+    Inspection,
+    audit_document,
+    inspect_photos,
+    names_of,
+)
+from lineament.preparation.journal import Journal
+from lineament.preparation.photo import Photo
+from lineament.preparation.plan import Plan, make_plan
 from lineament.preparation.reading import (
-    Photo,
     leave_out,
     read_photos,
     require_every_class,
     require_readable,
 )
-from lineament.preparation.scan import find_files
+from lineament.preparation.sources.listing import Rejection, Source
+from lineament.preparation.sources.opening import open_source
 
-SUM_TOLERANCE = 1e-6  # thirds written with seven digits pass
+MANY = 1000  # photos, from which starting processes costs less than they bring
+
+__all__ = ["Collected", "PrepareConfig", "collect", "prepare"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PrepareConfig(Config):
-    """How a folder of photos becomes a dataset."""
+class Collected:
+    """A source that was read and inspected, and not yet divided.
 
-    size_px: int = option(
-        256, help="longest the shorter side of a kept photo may be, in pixels", minimum=1
-    )
-    split: tuple[float, ...] = option(
-        (0.7, 0.15, 0.15),
-        help="fractions of train, validation and test, which sum to 1; test may be 0",
-    )
-    group_by: str | None = option(
-        None,
-        help="regular expression, searched in each path below the source; photos for which its "
-        "first capture group (else the whole match) is the same stay on one side of the split",
-    )
-    unreadable: str = option(
-        "fail",
-        help="what an image that cannot be read does: end the run, or be left out",
-        choices=("fail", "skip"),
-    )
-    seed: int = option(0, help="chooses which photos go to which split", minimum=0)
+    Attributes:
+        plan: What was to be done.
+        photos: The photos, in order of their names; their files are in the folder.
+        unreadable: The files that are not photos after all.
+        inspection: What was found in the photos.
+        findings: The same, and the unreadable files, as lines of an audit.
+        document: What ``audit.json`` says.
+    """
 
-    def __post_init__(self) -> None:
-        """Check every field, and what the fractions and the expression must be.
-
-        Raises:
-            UsageError: A field has a value that it cannot have.
-        """
-        super().__post_init__()
-        fit = len(self.split) == len(SPLITS) and all(0 <= part <= 1 for part in self.split)
-        if not fit or not abs(sum(self.split) - 1) <= SUM_TOLERANCE or 0 in self.split[:2]:
-            given = ",".join(f"{part:g}" for part in self.split)
-            raise UsageError(
-                "`split` must be three fractions of train, validation and test that sum to 1, the "
-                f"first two above 0, got {given}.",
-                fix="Write for example `--split 0.7,0.15,0.15`, or `--split 0.8,0.2,0` for no test "
-                "split.",
-            )
-        if self.group_by is not None:
-            try:
-                re.compile(self.group_by)
-            except re.error as error:
-                raise UsageError(
-                    f"`group_by` is `{self.group_by}`, which is not a regular expression: {error}.",
-                    fix=r"Write for example `--group-by '(S\d+)_'`, and put a backslash before a "
-                    "bracket that is meant as such.",
-                ) from error
-
-    def fractions(self) -> dict[str, float]:
-        """Split to fraction."""
-        return dict(zip(SPLITS, self.split, strict=True))
+    plan: Plan
+    photos: Sequence[Photo]
+    unreadable: Sequence[Rejection]
+    inspection: Inspection
+    findings: Sequence[Finding]
+    document: Mapping[str, object]
 
 
 def prepare(
-    source: Path,
+    source: Path | str,
     out: Path,
     *,
     config: PrepareConfig | None = None,
@@ -107,11 +82,13 @@ def prepare(
     progress: Progress = QUIET,
     executor: Executor | None = None,
 ) -> Dataset:
-    """Make a dataset of a folder of class folders; the source is only read.
+    """Make a dataset of photos; the source is only read.
 
     Args:
         source: A folder with a folder of photos per class, or with such folders in ``train`` and
-            one or both of ``validation`` and ``test``, which are then kept as they are.
+            one or both of ``validation`` and ``test``, which are then kept as they are; a folder of
+            photos without labels; a table, an archive, a file of arrays, ``hf:OWNER/NAME`` or
+            ``torchvision:NAME``.
         out: The dataset's folder.
         config: What to do; ``None`` for the defaults.
         overwrite: Replace a dataset that stands at ``out``.
@@ -122,107 +99,154 @@ def prepare(
         The dataset, opened from disk.
 
     Raises:
-        UsageError: The source is absent, is no folder, or lies in or around ``out``; or the group
-            expression matches nothing.
+        UsageError: The source is absent or nothing that can be read, or lies in or around ``out``;
+            or an option names what is not there.
         DataError: Photos cannot be read (unless they are to be skipped), or folders, classes,
             groups or given splits cannot be used as they are.
         ArtifactError: ``out`` is in the way or cannot be written.
+        MissingExtraError: A package that reads such a source is not installed.
     """
     config = config or PrepareConfig()
-    _require_apart(source, out)
+    opened = open_source(str(source), config.options())
+    for text in (str(source), *(text.partition("=")[2] for text in config.add)):
+        require_apart(Path(text), out)
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
-    files = find_files(source, progress=progress)
-    layout = read_layout(source, files)
-    for note in layout.notes:
-        progress.note(note)
-    paths = [candidate.relative for candidate in layout.candidates]
-    groups = read_groups(paths, config.group_by)
-    to_make = fractions_to_make(layout.given, config.fractions())
-    check_division(
-        [_member(candidate, groups, "") for candidate in layout.candidates],
-        {candidate.relative: candidate.split for candidate in layout.candidates},
-        to_make,
-    )
-    ungrouped = sum(not group for group in groups.values()) if config.group_by else 0
-    if ungrouped:
-        progress.note(f"{ungrouped} of {len(paths)} photos match no group; each is its own.")
-    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
-        photos, unreadable = read_photos(
-            layout.candidates,
-            folder,
-            size_px=config.size_px,
-            executor=executor or LocalExecutor(),
-            progress=progress,
+    plan = make_plan(opened, config, progress=progress)
+    old = _open_labelled(Path(config.extend)) if config.extend is not None else None
+    with (
+        atomic_folder(
+            out, overwrite=overwrite, marker=DOCUMENT, resume=_depends_on(opened, config)
+        ) as folder,
+        contextlib.closing(Journal(folder)) as journal,
+    ):
+        found = collect(
+            opened, plan, folder, journal, config=config, progress=progress, executor=executor
         )
-        if config.unreadable == "fail":
-            require_readable(unreadable, tried=len(paths))
-        require_every_class(layout, photos, unreadable)
-        found = duplicate_sets(photos)
-        copies = copies_across(found)
-        kept = leave_out(folder, photos, copies)
-        require_every_class(layout, kept, [*unreadable, *copies])
-        sets = {
-            photo.relative: name for name, same in duplicate_sets(kept).items() for photo in same
-        }
-        members = [_member(photo, groups, sets.get(photo.relative, "")) for photo in kept]
-        sides = divide(
-            members, {photo.relative: photo.split for photo in kept}, to_make, seed=config.seed
+        require_every_class(plan.layout, found.photos, found.unreadable)
+        duplicates = names_of(found.inspection.duplicates)
+        near = names_of(found.inspection.near_sets)
+        members = [_member(photo, plan.groups, duplicates, near) for photo in found.photos]
+        division = divide_photos(
+            members,
+            found.photos,
+            found.inspection.near_names(),
+            plan=plan,
+            config=config,
+            old=old,
         )
-        splits = _samples(kept, members, sides, layout.classes)
+        kept = leave_out(folder, found.photos, division.left_out)
+        require_every_class(plan.layout, kept, [*found.unreadable, *division.left_out])
+        splits = _samples(kept, plan, division)
         rejected = sorted(
-            [*layout.rejected, *unreadable, *copies], key=lambda rejection: rejection.relative
+            [*plan.layout.rejected, *found.unreadable, *division.left_out],
+            key=lambda rejection: rejection.relative,
         )
-        conflicts = label_conflicts(found)
         document = {
-            "source": str(source.absolute()),
+            "source": _absolute(opened.name),
             "config": config.as_dict(),
             "counts": count_files(
-                scanned=len(files), classes=layout.classes, splits=splits, rejected=rejected
+                scanned=plan.layout.scanned,
+                classes=plan.layout.classes,
+                splits=splits,
+                rejected=rejected,
             ),
             "checks": check_results(
-                members, sides, read=len(paths), unreadable=len(unreadable), copies=len(copies)
+                division, read=len(plan.layout.candidates), unreadable=len(found.unreadable)
             ),
-            "split": {
-                "seed": config.seed,
-                "fractions": config.fractions(),
-                "given": dict(layout.given),
-                "carved": [name for name in to_make if layout.given and name != "train"],
-                "group_by": config.group_by,
-                "n_groups": len({member.group for member in members if member.group}),
-                "n_units": len(connected(members)),
-            },
-            "duplicates": {
-                "sets": len(set(sets.values())),
-                "files": len(sets),
-                "label_conflicts": conflicts,
-            },
+            "split": split_document(plan, division, config),
+            "duplicates": duplicates_document(found.inspection),
+            "near_duplicates": found.document["near"],
+            "shortcuts": [each.sentence for each in found.inspection.shortcuts if each.suspicious],
         }
+        filenames = {photo.relative: photo.filename for photo in kept}
+        tied = {member.key: member for member in division.members}
         write_dataset(
             folder,
-            classes=layout.classes,
+            classes=plan.layout.classes,
             splits=splits,
-            sources=[_origin(photo, sets.get(photo.relative, "")) for photo in kept],
+            sources=[_origin(photo, tied[photo.relative]) for photo in kept],
             rejected=[Rejected(filename=each.relative, reason=each.reason) for each in rejected],
             document=document,
+            metadata={photo.filename: photo.metadata for photo in kept if photo.metadata},
+            folds={filenames[key]: fold for key, fold in division.folds.items()},
         )
-    _note_findings(rejected=rejected, sets=sets, conflicts=conflicts, progress=progress)
+        write_audit(folder, found.findings, found.document)
+        (folder / DATASHEET).write_text(
+            datasheet(document, found.document, plan.layout.classes), encoding="utf-8"
+        )
+    note_findings(found.inspection, rejected=rejected, division=division, progress=progress)
     return Dataset.open(out)
 
 
-def _require_apart(source: Path, out: Path) -> None:
-    """Check that the source is a folder and that neither folder lies in the other."""
+def collect(
+    source: Source,
+    plan: Plan,
+    folder: Path,
+    journal: Journal,
+    *,
+    config: PrepareConfig,
+    progress: Progress = QUIET,
+    executor: Executor | None = None,
+) -> Collected:
+    """Read every photo of a plan into a folder, and inspect them.
+
+    Args:
+        source: Where they come from.
+        plan: Which.
+        folder: Gets ``images``.
+        journal: The folder's journal.
+        config: How.
+        progress: Who listens.
+        executor: Where photos are decoded; ``None`` for the cores of this machine.
+
+    Raises:
+        DataError: Photos cannot be read, unless they are to be skipped.
+    """
+    candidates = plan.layout.candidates
+    photos, unreadable = read_photos(
+        source,
+        candidates,
+        folder,
+        journal,
+        size_px=config.size_px,
+        executor=executor or _executor(len(candidates)),
+        progress=progress,
+    )
+    if config.unreadable == "fail":
+        require_readable(unreadable, tried=len(candidates))
+    inspection = inspect_photos(
+        photos,
+        journal.signatures(photos),
+        plan.groups,
+        near=config.near_duplicates,
+        different=plan.decisions.different,
+        progress=progress,
+    )
+    findings = inspection.findings(unreadable)
+    return Collected(
+        plan=plan,
+        photos=photos,
+        unreadable=unreadable,
+        inspection=inspection,
+        findings=findings,
+        document=audit_document(
+            inspection,
+            findings,
+            source=_absolute(source.name),
+            scanned=plan.layout.scanned,
+            given=plan.given,
+        ),
+    )
+
+
+def require_apart(source: Path, out: Path) -> None:
+    """Check that neither the source's folder nor ``out`` lies in the other.
+
+    Raises:
+        UsageError: One does, or they are the same.
+    """
     if not source.is_dir():
-        if source.exists():
-            raise UsageError(
-                f"{source} is not a folder.",
-                fix="Name a folder of class folders; unpack it first if it is an archive.",
-            )
-        parent = source.absolute().parent
-        beside = [path.name for path in parent.iterdir()] if parent.is_dir() else []
-        raise UsageError(
-            f"There is no folder {source}.{did_you_mean(source.name, beside)}",
-            fix="Name a folder of class folders.",
-        )
+        return
     inner, outer = out.resolve(), source.resolve()
     fix = "Name an `--out` beside the source, not in or around it."
     if inner == outer:
@@ -233,66 +257,78 @@ def _require_apart(source: Path, out: Path) -> None:
         raise UsageError(f"The source {source} lies in `--out` {out}.", fix=fix)
 
 
-def _member(photo: Candidate | Photo, groups: Mapping[str, str], duplicate_set: str) -> Member:
+def _open_labelled(path: Path) -> Dataset:
+    """Open a dataset that has splits to keep."""
+    dataset = Dataset.open(path)
+    if not dataset.classes:
+        raise DataError(
+            f"{path} holds photos without labels, so it has no splits to keep.",
+            fix="Name another dataset as `--extend`, or leave it out.",
+        )
+    return dataset
+
+
+def _executor(count: int) -> Executor:
+    """Processes for many photos; for a few, threads, which start at once."""
+    return ProcessExecutor() if count >= MANY else LocalExecutor()
+
+
+def _depends_on(source: Source, config: PrepareConfig) -> str:
+    """What photos that were read before depend on, so that interrupted work can be continued."""
+    return json.dumps(
+        {
+            "source": _absolute(source.name),
+            "size_px": config.size_px,
+            "lineament": __version__,
+            "pillow": pillow_version,
+        }
+    )
+
+
+def _absolute(name: str) -> str:
+    """Where a source is, if it is on disk; bytes of a path that are not UTF-8 are spelt out."""
+    return printable(str(Path(name).absolute()) if Path(name).exists() else name)
+
+
+def _member(
+    photo: Photo,
+    groups: Mapping[str, str],
+    duplicates: Mapping[str, str],
+    near: Mapping[str, str],
+) -> Member:
     return Member(
         key=photo.relative,
         class_name=photo.class_name,
         group=groups[photo.relative],
-        duplicate_set=duplicate_set,
+        duplicate_set=duplicates.get(photo.relative, ""),
+        near_set=near.get(photo.relative, ""),
+        content=photo.pixels,
     )
 
 
-def _samples(
-    photos: Sequence[Photo],
-    members: Sequence[Member],
-    sides: Mapping[str, str],
-    classes: Sequence[str],
-) -> dict[str, list[Sample]]:
-    labels = {name: label for label, name in enumerate(classes)}
-    splits: dict[str, list[Sample]] = {split: [] for split in SPLITS}
-    for photo, member in zip(photos, members, strict=True):
-        splits[sides[photo.relative]].append(
+def _samples(photos: Sequence[Photo], plan: Plan, division: Division) -> dict[str, list[Sample]]:
+    labels = {name: label for label, name in enumerate(plan.layout.classes)}
+    names = SPLITS if labels else (*SPLITS, UNLABELLED)
+    splits: dict[str, list[Sample]] = {split: [] for split in names}
+    for photo in photos:
+        splits[division.sides[photo.relative]].append(
             Sample(
                 filename=photo.filename,
-                label=labels[photo.class_name],
+                label=labels.get(photo.class_name, -1),
                 class_name=photo.class_name,
-                group=member.group,
+                group=plan.groups[photo.relative],
             )
         )
     return splits
 
 
-def _origin(photo: Photo, duplicate_set: str) -> Origin:
+def _origin(photo: Photo, member: Member) -> Origin:
     return Origin(
         filename=photo.filename,
         source=photo.relative,
         sha256=photo.sha256,
-        duplicate_set=duplicate_set,
+        pixels=photo.pixels,
+        duplicate_set=member.duplicate_set,
+        near_set=member.near_set,
+        facts=photo.facts,
     )
-
-
-def _note_findings(
-    *,
-    rejected: Sequence[Rejection],
-    sets: Mapping[str, str],
-    conflicts: Sequence[Mapping[str, object]],
-    progress: Progress,
-) -> None:
-    """Say what a person would want to look at; nothing where there is nothing."""
-    for kind, count in sorted(Counter(rejection.kind for rejection in rejected).items()):
-        if kind not in (HIDDEN, HIDDEN_FOLDER):  # left by the system, in nearly every folder
-            progress.note(f"{_counted(count, 'file')} left out: {kind} (see rejected.csv).")
-    if sets:
-        progress.note(
-            f"{_counted(len(sets), 'photo')} with the same pixels as another one; copies are on "
-            "one side of the split."
-        )
-    if conflicts:
-        progress.note(
-            f"{_counted(len(conflicts), 'set')} of the same pixels under different classes; "
-            "`duplicates.label_conflicts` in dataset.json names the files."
-        )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,15 +1,25 @@
-"""Rewrite one photo: decode, hash its pixels, shrink, encode without metadata."""
+"""Rewrite photos: decode, hash the pixels, shrink, look, encode without metadata."""
 
 import dataclasses
 import hashlib
 import re
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lineament.core.errors import ImageError
-from lineament.imaging.decode import decode, encode_jpeg, encode_png, shrink
+from lineament.imaging.decode import (
+    FileFacts,
+    decode_with_facts,
+    encode_jpeg,
+    encode_png,
+    shrink,
+)
+from lineament.imaging.look import Look, looks
+from lineament.imaging.signature import signature
+from lineament.preparation.sources.listing import Content
 
 LOSSLESS_PX = 64  # up to here JPEG blocks are a visible part of the photo, and PNG is as small
 JPEG_PX = 65_500  # libjpeg's JPEG_MAX_DIMENSION
@@ -19,19 +29,25 @@ HASH_LETTERS = 10
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Rewritten:
-    """A photo as the dataset holds it.
+    """A photo as the dataset holds it, and what was seen on the way.
 
     Attributes:
         data: The encoded file.
         suffix: ``jpg`` or ``png``.
         sha256: Hash of ``data``.
         pixels: Hash of the decoded image before shrinking.
+        look: Its brightness, sharpness and so on.
+        facts: What its original file says.
+        signature: Its `signature`, as bytes.
     """
 
     data: bytes
     suffix: str
     sha256: str
     pixels: str
+    look: Look
+    facts: FileFacts
+    signature: bytes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,32 +57,56 @@ class Unreadable:
     reason: str
 
 
-def rewrite(path: Path, *, size_px: int) -> Rewritten | Unreadable:
-    """Decode a photo and encode it again for the dataset.
+def rewrite(contents: Sequence[Content], *, size_px: int) -> list[Rewritten | Unreadable]:
+    """Decode photos and encode them again for the dataset.
 
     Args:
-        path: The file.
+        contents: From a source; a few, since all of them are in memory, shrunk.
         size_px: Longest that the shorter side may be; smaller photos are not enlarged.
 
     Returns:
-        The new file, or why there is none; never an `ImageError`, so that one bad photo does not
-        end a run over many.
+        For each the new file, or why there is none; never an `ImageError`, so that one bad photo
+        does not end a run over many.
     """
+    read = [_read(content, size_px) for content in contents]
+    seen = iter(looks([each.small for each in read if isinstance(each, _Read)]))
+    return [_encoded(each, next(seen)) if isinstance(each, _Read) else each for each in read]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class _Read:
+    """A decoded photo, shrunk, and the hash of what it was before."""
+
+    small: NDArray[np.uint8]
+    pixels: str
+    facts: FileFacts
+
+
+def _read(content: Content, size_px: int) -> _Read | Unreadable:
+    if isinstance(content, ImageError):
+        return Unreadable(reason=content.what)
     try:
-        image = decode(path, short_side_px=size_px)
+        image, facts = decode_with_facts(content, short_side_px=size_px)
     except ImageError as error:
         return Unreadable(reason=error.what)
     small = shrink(image, short_side_px=size_px)
     height, width = small.shape[:2]
     if max(height, width) > JPEG_PX:
         return Unreadable(reason=f"too long for a JPEG ({width} x {height} pixels)")
-    lossless = max(height, width) <= LOSSLESS_PX
-    data = encode_png(small) if lossless else encode_jpeg(small, quality=95)
+    return _Read(small=small, pixels=pixel_hash(image), facts=facts)
+
+
+def _encoded(photo: _Read, seen: Look) -> Rewritten:
+    lossless = max(photo.small.shape[:2]) <= LOSSLESS_PX
+    data = encode_png(photo.small) if lossless else encode_jpeg(photo.small, quality=95)
     return Rewritten(
         data=data,
         suffix="png" if lossless else "jpg",
         sha256=hashlib.sha256(data).hexdigest(),
-        pixels=pixel_hash(image),
+        pixels=photo.pixels,
+        look=seen,
+        facts=photo.facts,
+        signature=signature(photo.small).tobytes(),
     )
 
 

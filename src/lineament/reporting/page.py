@@ -1,10 +1,8 @@
 """Page: one self-contained HTML file from an evaluation report, and from nothing else."""
 
 from collections.abc import Mapping, Sequence
-from importlib import resources
 
 from lineament.artifacts.report import ClassFigures, EvaluationReport
-from lineament.core.extras import require
 from lineament.measure.intervals import Interval
 from lineament.reporting.figures import PURPOSE, reliability_figure
 from lineament.reporting.matrices import matrices
@@ -16,6 +14,7 @@ from lineament.reporting.numbers import (
     interval_texts,
     percent,
 )
+from lineament.reporting.template import render
 
 TEMPLATE = "evaluation.html.j2"
 UPRIGHT_CLASSES = 6  # up to here the names above a matrix need not be turned
@@ -54,28 +53,23 @@ def page(report: EvaluationReport) -> str:
     Raises:
         MissingExtraError: Jinja2 or matplotlib is not installed.
     """
-    jinja2 = require("jinja2", extra="report", purpose=PURPOSE)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
     accuracy = report.headline["accuracy"]
-    text = environment.from_string(source).render(
-        report=report,
-        name=_subject_name(report.subject),
-        photos=counted(report.n_images, f"{report.split} photo"),
-        groups=None if report.n_groups is None else counted(report.n_groups, "group"),
-        grouped=accuracy.n_groups is not None,
-        level=_level(accuracy),
-        lead=_lead(report, accuracy),
-        baseline=_baseline(report.per_class),
-        headline=[_headline_row(name, each) for name, each in report.headline.items()],
-        class_rows=_class_rows(report.per_class),
-        macro={name: percent(value) for name, value in report.macro.items()},
-        matrices=matrices(report),
-        turned=len(report.classes) > UPRIGHT_CLASSES
+    values: dict[str, object] = {
+        "report": report,
+        "name": _subject_name(report.subject),
+        "photos": counted(report.n_images, f"{report.split} photo"),
+        "groups": None if report.n_groups is None else counted(report.n_groups, "group"),
+        "grouped": accuracy.n_groups is not None,
+        "level": _level(accuracy),
+        "lead": _lead(report, accuracy),
+        "baseline": _baseline(report.per_class),
+        "headline": [_headline_row(name, each) for name, each in report.headline.items()],
+        "class_rows": _class_rows(report.per_class),
+        "macro": {name: percent(value) for name, value in report.macro.items()},
+        "matrices": matrices(report),
+        "turned": len(report.classes) > UPRIGHT_CLASSES
         or max(len(each) for each in report.classes) > UPRIGHT_LETTERS,
-        pairs=[
+        "pairs": [
             {
                 "truth": pair.truth,
                 "answer": pair.answer,
@@ -85,11 +79,11 @@ def page(report: EvaluationReport) -> str:
             }
             for pair in report.most_confused
         ],
-        calibration_error=interval_texts(
+        "calibration_error": interval_texts(
             report.headline["expected_calibration_error"], is_fraction=True
         ),
-        reliability=reliability_figure(report.calibration, level=accuracy.level),
-        bins=[
+        "reliability": reliability_figure(report.calibration, level=accuracy.level),
+        "bins": [
             {
                 "range": f"{percent(each.low, unit=False)} to {percent(each.high)}",
                 "confidence": percent(each.confidence),
@@ -98,7 +92,7 @@ def page(report: EvaluationReport) -> str:
             }
             for each in report.calibration.bins
         ],
-        mistakes=[
+        "mistakes": [
             {
                 "mistake": each,
                 "confidence": percent(each.confidence),
@@ -106,13 +100,13 @@ def page(report: EvaluationReport) -> str:
             }
             for each in report.mistakes
         ],
-        n_wrong=report.n_images - report.n_right,
-        subject=_facts(report.subject, SUBJECT_FIRST),
-        dataset=_facts(report.dataset, DATASET_FIRST),
-        environment=_facts(report.environment, ()),
-        counted=counted,
-    )
-    return str(text)
+        "n_wrong": report.n_images - report.n_right,
+        "subject": _facts(report.subject, SUBJECT_FIRST),
+        "dataset": _facts(report.dataset, DATASET_FIRST),
+        "environment": _facts(report.environment, ()),
+        "counted": counted,
+    }
+    return render(TEMPLATE, values, purpose=PURPOSE)
 
 
 def _subject_name(subject: Mapping[str, object]) -> str:

@@ -28,6 +28,9 @@ class TrainConfig(Config):
         None, help="side of the input in pixels; none given: the backbone's own", minimum=16
     )
     fit: str = option("squash", help="how a photo becomes a square", choices=FITS)
+    fold: int | None = option(
+        None, help="the fold that validates, of a dataset prepared with folds", minimum=1
+    )
     seed: int = option(0, help="of everything random", minimum=0)
     regularisation: float | None = option(
         None, help="L2 weight of the head per sample; none given: chosen on validation", minimum=0.0

@@ -72,12 +72,14 @@ def train(
         UsageError: The recipe asks for what cannot be, or training diverged.
         ArtifactError: The dataset or a weights file is absent or damaged, a photo is not the one
             that was prepared, or ``out`` is in the way.
-        DataError: A photo cannot be read.
+        DataError: A photo cannot be read, or the dataset has no such fold.
         MissingExtraError: The package with the weights is not installed.
     """
     recipe = _checked(config or TrainConfig())
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
+    if recipe.fold is not None:
+        data = data.fold(recipe.fold)
     data.verify("train", "validation")
     where = executor or LocalExecutor()
     weights = "none" if recipe.mode == "scratch" else recipe.weights

@@ -9,16 +9,14 @@ import pytest
 
 from lineament.artifacts.dataset import (
     Dataset,
-    Origin,
-    Rejected,
     Sample,
     fingerprint,
-    origins,
-    rejections,
     write_dataset,
 )
+from lineament.artifacts.origins import Origin, Rejected, origins, rejections
 from lineament.core.errors import ArtifactError, DataError, UsageError
 from lineament.core.files import sha256_file
+from lineament.imaging.decode import FileFacts
 
 CLASSES = ("cat", "dog")
 FIX = "\n  fix: Prepare the dataset again; a dataset is not edited by hand."
@@ -36,6 +34,7 @@ SPLITS = {
     "validation": [sample("3", "cat", "cyd")],
     "test": [],
 }
+FACTS = FileFacts(format="PNG", mode="RGB", width=24, height=20, size_bytes=99, taken="")
 REJECTED = [Rejected(filename="x/bad.jpg", reason="truncated after 3 bytes")]
 
 
@@ -56,7 +55,10 @@ def write(
             filename=each.filename,
             source=f"from/{path.name}",
             sha256=sha256_file(path),
+            pixels="0" * 64,
             duplicate_set="",
+            near_set="",
+            facts=FACTS,
         )
         sources.append(origin)
     write_dataset(
@@ -358,3 +360,127 @@ def test_document_is_stable_text(tmp_path: Path) -> None:
 
     assert one == other
     assert list(json.loads(one))[:4] == ["kind", "schema_version", "lineament", "fingerprint"]
+
+
+FREE = [each for part in ("train", "validation") for each in SPLITS[part]]
+
+
+def with_folds(root: Path) -> Path:
+    """The same dataset with its three photos in three folds."""
+    write(root)
+    write_dataset(
+        root,
+        classes=CLASSES,
+        splits=SPLITS,
+        sources=origins(root),
+        rejected=REJECTED,
+        document={"n": 4},
+        folds={each.filename: number for number, each in enumerate(FREE, 1)},
+        metadata={FREE[0].filename: {"age": "7", "place": "a, b"}, FREE[1].filename: {"sex": "f"}},
+    )
+    return root
+
+
+def test_fold_is_the_validation_split_and_the_others_are_train(tmp_path: Path) -> None:
+    dataset = Dataset.open(with_folds(tmp_path / "d"))
+
+    fold = dataset.fold(2)
+
+    assert fold.splits == {"train": (FREE[0], FREE[2]), "validation": (FREE[1],), "test": ()}
+    assert dataset.splits["train"] == (FREE[0], FREE[1])
+
+
+@pytest.mark.parametrize("number", [0, 4, -1])
+def test_fold_that_there_is_not_is_refused(number: int, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        Dataset.open(with_folds(tmp_path / "d")).fold(number)
+
+    assert str(caught.value) == f"There is no fold {number}.\n  fix: The folds are 1 to 3."
+
+
+def test_fold_of_a_dataset_without_folds_is_refused(tmp_path: Path) -> None:
+    root = write(tmp_path / "d")
+
+    with pytest.raises(DataError) as caught:
+        Dataset.open(root).fold(1)
+
+    assert str(caught.value) == (f"{root} has no folds.\n  fix: Prepare it again with `--folds 5`.")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("images/cat/1.png,1\n", ""),
+        ("images/cat/1.png,1", "images/cat/1.png,one"),
+        ("images/cat/1.png,1", "images/cat/1.png,7"),
+        ("images/cat/1.png,1", "images/cat/other.png,1"),
+    ],
+)
+def test_folds_edited_by_hand_are_refused(old: str, new: str, tmp_path: Path) -> None:
+    root = with_folds(tmp_path / "d")
+    edit(root / "folds.csv", old, new)
+
+    with pytest.raises(ArtifactError) as caught:
+        Dataset.open(root).fold(1)
+
+    assert str(caught.value) == f"{root / 'folds.csv'} does not fit the dataset." + FIX
+
+
+def test_further_columns_are_kept_with_empty_cells_where_a_photo_has_none(tmp_path: Path) -> None:
+    assert (with_folds(tmp_path / "d") / "metadata.csv").read_text(encoding="utf-8") == (
+        'filename,age,place,sex\nimages/cat/1.png,7,"a, b",\nimages/dog/2.png,,,f\n'
+    )
+
+
+def test_tables_that_were_not_asked_for_are_not_written(tmp_path: Path) -> None:
+    root = write(tmp_path / "d")
+
+    assert sorted(path.name for path in root.iterdir() if path.is_file()) == [
+        "dataset.json",
+        "rejected.csv",
+        "sources.csv",
+    ]
+
+
+BARE = [Sample(filename=f"images/{n}.png", label=-1, class_name="", group="") for n in range(2)]
+UNLABELLED = {"train": [], "validation": [], "test": [], "unlabelled": BARE}
+
+
+def test_photos_without_labels_are_in_a_split_of_their_own(tmp_path: Path) -> None:
+    dataset = Dataset.open(write(tmp_path / "d", classes=(), splits=UNLABELLED))
+
+    assert dataset.classes == ()
+    assert {split: list(samples) for split, samples in dataset.splits.items()} == UNLABELLED
+    dataset.verify()
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_photos_without_labels_are_neither_trained_on_nor_measured(
+    split: str, tmp_path: Path
+) -> None:
+    root = write(tmp_path / "d", classes=(), splits=UNLABELLED)
+
+    with pytest.raises(DataError) as caught:
+        Dataset.open(root).samples(split)
+
+    assert str(caught.value) == (
+        f"{root} holds photos without labels: they can be predicted, not trained on or measured.\n"
+        "  fix: Use a dataset of labelled photos, or `lineament predict BUNDLE` and this one."
+    )
+
+
+def test_changed_photo_without_a_label_is_named(tmp_path: Path) -> None:
+    root = write(tmp_path / "d", classes=(), splits=UNLABELLED)
+    (root / "images/1.png").write_bytes(b"other")
+
+    with pytest.raises(ArtifactError) as caught:
+        Dataset.open(root).verify()
+
+    assert caught.value.at == ("images/1.png (changed)",)
+
+
+def test_photo_without_a_label_removed_from_its_table_is_noticed(tmp_path: Path) -> None:
+    root = write(tmp_path / "d", classes=(), splits=UNLABELLED)
+    edit(root / "splits" / "unlabelled.csv", "images/1.png,-1,,\n", "")
+
+    assert refusal(root) == edited(root)

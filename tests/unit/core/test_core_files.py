@@ -521,3 +521,147 @@ def test_written_file_is_binary(tmp_path: Path) -> None:
         file.write(json.dumps({"a": "\r\n"}).encode())
 
     assert (tmp_path / "out").read_bytes() == b'{"a": "\\r\\n"}'
+
+
+def stop(target: Path, text: str, *, resume: str, name: str = "a.txt") -> None:
+    """Begin a folder, write into it, and interrupt."""
+    with atomic_folder(target, overwrite=True, resume=resume) as folder:
+        (folder / name).write_text(text)
+        raise KeyboardInterrupt
+
+
+def interrupted(target: Path, text: str, *, resume: str) -> Path:
+    """Give the folder that interrupted work leaves."""
+    with pytest.raises(KeyboardInterrupt):
+        stop(target, text, resume=resume)
+    (left,) = target.parent.glob(f".{target.name}.partial-*")
+    return left
+
+
+def test_interrupted_work_is_given_again_to_work_that_depends_on_the_same(tmp_path: Path) -> None:
+    interrupted(tmp_path / "out", "half", resume="photos, 256 px")
+
+    with atomic_folder(tmp_path / "out", resume="photos, 256 px") as folder:
+        assert (folder / "a.txt").read_text() == "half"
+
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["a.txt"]
+
+
+@pytest.mark.parametrize("resume", ["photos, 128 px", "photos, 256 px\n", ""])
+def test_interrupted_work_is_cleared_by_work_that_depends_on_something_else(
+    tmp_path: Path, resume: str
+) -> None:
+    interrupted(tmp_path / "out", "half", resume="photos, 256 px")
+
+    with atomic_folder(tmp_path / "out", resume=resume) as folder:
+        assert [name for name in names(folder) if name != ".resume"] == []
+        assert names(tmp_path) == [folder.name]
+
+    assert names(tmp_path) == ["out"]
+
+
+def test_work_that_cannot_be_continued_leaves_nothing_when_interrupted(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        stop(tmp_path / "out", "half", resume="")
+
+    assert names(tmp_path) == []
+
+
+def test_work_that_failed_is_not_continued(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no"), atomic_folder(tmp_path / "out", resume="x"):
+        raise ValueError("no")
+
+    assert names(tmp_path) == []
+
+
+def test_work_that_a_killed_process_left_is_continued(tmp_path: Path) -> None:
+    left = interrupted(tmp_path / "out", "half", resume="x")
+    left.rename(tmp_path / f".out.partial-{DEAD_PROCESS}-abc")
+
+    with atomic_folder(tmp_path / "out", resume="x") as folder:
+        assert (folder / "a.txt").read_text() == "half"
+
+
+def test_work_of_a_living_process_is_not_taken_from_it(tmp_path: Path) -> None:
+    left = interrupted(tmp_path / "out", "half", resume="x")
+    other = left.rename(tmp_path / f".out.partial-{os.getppid()}-abc")
+
+    with atomic_folder(tmp_path / "out", resume="x") as folder:
+        assert names(folder) == [".resume"]
+
+    assert (other / "a.txt").read_text() == "half"
+
+
+def test_work_in_progress_is_not_taken_by_the_same_process(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "out", resume="x") as one:
+        (one / "a.txt").write_text("one")
+        with atomic_folder(tmp_path / "out", overwrite=True, resume="x") as two:
+            assert names(two) == [".resume"]
+            (two / "a.txt").write_text("two")
+        assert (one / "a.txt").read_text() == "one"
+        (tmp_path / "out" / "a.txt").unlink()
+        (tmp_path / "out").rmdir()
+
+    assert content(tmp_path / "out") == "one"
+
+
+def test_of_several_pieces_of_interrupted_work_one_is_continued_and_the_others_cleared(
+    tmp_path: Path,
+) -> None:
+    for number in (1, 2):
+        left = interrupted(tmp_path / "out", f"half {number}", resume="x")
+        left.rename(tmp_path / f"kept{number}")
+    for number in (1, 2):
+        (tmp_path / f"kept{number}").rename(tmp_path / f".out.partial-{DEAD_PROCESS}-{number}")
+
+    with atomic_folder(tmp_path / "out", resume="x") as folder:
+        assert (folder / "a.txt").read_text() == "half 1"
+        assert names(tmp_path) == [folder.name]
+
+
+def test_interrupted_work_can_be_interrupted_again(tmp_path: Path) -> None:
+    interrupted(tmp_path / "out", "half", resume="x")
+
+    with pytest.raises(KeyboardInterrupt):
+        stop(tmp_path / "out", "more", resume="x", name="b.txt")
+
+    with atomic_folder(tmp_path / "out", resume="x") as folder:
+        assert names(folder) == [".resume", "a.txt", "b.txt"]
+
+
+def test_a_leftover_that_does_not_say_what_it_depends_on_is_cleared(tmp_path: Path) -> None:
+    leftover = tmp_path / f".out.partial-{DEAD_PROCESS}-abc"
+    (leftover / ".resume").mkdir(parents=True)
+    (leftover / ".resume" / "depends_on").write_bytes(b"\xff")
+    (tmp_path / f".out.partial-{DEAD_PROCESS}-file").write_text("x")
+
+    with atomic_folder(tmp_path / "out", resume="x") as folder:
+        assert names(folder) == [".resume"]
+        assert names(tmp_path) == [folder.name]
+
+
+def test_what_can_be_continued_is_continued_though_interrupted_while_it_was_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "_sync_all", stop)
+        with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "out", resume="x") as one:
+            (one / "a.txt").write_text("whole")
+
+    with atomic_folder(tmp_path / "out", resume="x") as folder:
+        assert (folder / "a.txt").read_text() == "whole"
+    assert names(tmp_path / "out") == ["a.txt"]
+
+
+def test_a_folder_that_continues_has_the_usual_permissions(tmp_path: Path) -> None:
+    interrupted(tmp_path / "out", "half", resume="x")
+    (tmp_path / "plain").mkdir()
+
+    with atomic_folder(tmp_path / "out", resume="x"):
+        pass
+
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -23,7 +23,9 @@ from lineament.core.errors import ImageError
 from lineament.imaging.decode import (
     DECODERS,
     MAX_PIXELS,
+    FileFacts,
     decode,
+    decode_with_facts,
     encode_jpeg,
     encode_png,
     is_image_name,
@@ -685,3 +687,95 @@ def test_encoded_files_carry_no_metadata(draw_photo: Callable[..., Pixels]) -> N
 )
 def test_image_names_are_known_in_any_case(name: str, expected: bool) -> None:
     assert is_image_name(Path("x") / name) is expected
+
+
+def facts_of(data: bytes, *, short_side_px: int | None = None) -> FileFacts:
+    return decode_with_facts(data, short_side_px=short_side_px)[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "P"), ("PNG", "LA"), ("BMP", "1")],
+)
+def test_facts_say_how_the_file_stores_its_pixels(kind: str, mode: str) -> None:
+    data = encoded(two_colours().convert(mode), kind)
+
+    assert facts_of(data) == FileFacts(
+        format=kind, mode=mode, width=32, height=16, size_bytes=len(data), taken=""
+    )
+
+
+def test_facts_are_of_the_full_size_however_small_it_is_decoded() -> None:
+    data = encoded(two_colours(400), "JPEG")
+
+    pixels, facts = decode_with_facts(data, short_side_px=16)
+
+    assert pixels.shape == (50, 100, 3)
+    assert (facts.width, facts.height) == (800, 400)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_facts_are_of_the_upright_photo(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    data = encoded(two_colours(), kind, exif=exif)
+
+    pixels, facts = decode_with_facts(data)
+
+    assert (facts.height, facts.width) == pixels.shape[:2]
+    assert (facts.width > facts.height) is (orientation < 5)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_facts_say_when_a_photo_was_taken(kind: str) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = 1  # without an entry of its own Pillow writes none into a PNG
+    exif.get_ifd(0x8769)[0x9003] = "2021:05:01 12:30:00"
+
+    assert facts_of(encoded(two_colours(), kind, exif=exif)).taken == "2021:05:01 12:30:00"
+
+
+def test_path_and_bytes_have_the_same_facts(tmp_path: Path) -> None:
+    data = encoded(two_colours(), "JPEG")
+    (tmp_path / "a.jpg").write_bytes(data)
+
+    assert decode_with_facts(tmp_path / "a.jpg")[1] == facts_of(data)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "mode"),
+    [
+        (np.full((4, 6), 7, np.uint8), "L"),
+        (np.full((4, 6, 3), 7, np.uint8), "RGB"),
+        (np.full((4, 6, 4), 7, np.uint8), "RGBA"),
+    ],
+)
+def test_array_in_no_file_is_decoded_like_one_in_a_file(pixels: Pixels, mode: str) -> None:
+    decoded, facts = decode_with_facts(pixels)
+
+    np.testing.assert_array_equal(decoded, decode(encoded(Image.fromarray(pixels), "PNG")))
+    assert facts == FileFacts(
+        format="", mode=mode, width=6, height=4, size_bytes=pixels.nbytes, taken=""
+    )
+
+
+def test_array_of_every_other_column_is_decoded() -> None:
+    whole = np.arange(4 * 12 * 3, dtype=np.uint8).reshape(4, 12, 3)
+
+    np.testing.assert_array_equal(decode_with_facts(whole[:, ::2])[0], whole[:, ::2])
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 0)])
+def test_array_without_pixels_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ImageError, match=r"^no pixels$"):
+        decode_with_facts(np.zeros(shape, np.uint8))
+
+
+def test_absurdly_large_array_is_refused() -> None:
+    huge = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (30_000, 30_000), (0, 0))
+
+    with pytest.raises(ImageError) as caught:
+        decode_with_facts(huge)
+
+    assert str(caught.value) == "absurdly large (30000 x 30000 pixels)"

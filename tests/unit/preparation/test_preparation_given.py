@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lineament.artifacts.dataset import SPLITS, Dataset, origins, rejections
+from lineament.artifacts.dataset import SPLITS, Dataset
+from lineament.artifacts.origins import origins, rejections
 from lineament.core.errors import DataError
 from lineament.preparation.build import PrepareConfig, prepare
-from lineament.preparation.divide import fractions_to_make
+from lineament.preparation.division.divide import fractions_to_make
 
 
 def draw(path: Path, seed: int) -> None:
@@ -102,7 +103,9 @@ def test_copies_across_given_splits_are_left_out_with_the_one_that_stays(tmp_pat
     }
     said = document(dataset)
     assert said["checks"]["duplicates"]["left_out_across_given_splits"] == 3
-    assert said["duplicates"]["sets"] == 0
+    assert said["checks"]["duplicates"]["sets"] == 0
+    assert said["duplicates"]["sets"] == 2
+    assert {each.duplicate_set for each in origins(dataset.root)} == {""}
     assert said["counts"]["scanned"] == said["counts"]["kept"] + 3
     assert len(list((dataset.root / "images").rglob("*.png"))) == said["counts"]["kept"]
 
@@ -115,9 +118,9 @@ def test_a_class_that_is_all_copies_of_another_split_is_refused(tmp_path: Path) 
     with pytest.raises(DataError) as caught:
         prepare(source, tmp_path / "out")
     assert str(caught.value) == (
-        "1 class folder has no photo left; nothing was written.\n"
+        "1 class has no photo left; nothing was written.\n"
         "  at:  train/fox (2 same pixels as a photo of another split)\n"
-        "  fix: Add photos to these classes, or move the folders out of the source."
+        "  fix: Add photos to these classes, or leave them out with `--exclude-class`."
     )
     assert not (tmp_path / "out").exists()
 

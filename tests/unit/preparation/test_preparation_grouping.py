@@ -5,18 +5,21 @@ import re
 import pytest
 
 from lineament.core.errors import DataError, UsageError
-from lineament.preparation.grouping import (
+from lineament.preparation.division.grouping import (
     Member,
     connected,
     group_of,
+    order_of,
     read_groups,
     require_one_side,
     splits_by_tie,
 )
 
 
-def member(key: str, *, group: str = "", duplicate_set: str = "") -> Member:
-    return Member(key=key, class_name="cat", group=group, duplicate_set=duplicate_set)
+def member(key: str, *, group: str = "", duplicate_set: str = "", near_set: str = "") -> Member:
+    return Member(
+        key=key, class_name="cat", group=group, duplicate_set=duplicate_set, near_set=near_set
+    )
 
 
 def keys(units: list[list[Member]]) -> list[list[str]]:
@@ -53,6 +56,67 @@ def test_an_expression_that_matches_nothing_is_refused() -> None:
     )
 
 
+def test_without_a_rule_the_groups_of_the_source_hold() -> None:
+    assert read_groups(["a", "b"], None, given={"a": "anna"}) == {"a": "anna", "b": ""}
+
+
+def test_a_rule_goes_before_the_groups_of_the_source() -> None:
+    assert read_groups(["p1.jpg"], r"p\d", given={"p1.jpg": "anna"}) == {"p1.jpg": "p1"}
+
+
+def test_a_column_can_be_the_group() -> None:
+    metadata = {"a": {"person": "anna", "age": "7"}, "b": {"person": "ben"}}
+    assert read_groups(["a", "b", "c"], "column:person", metadata=metadata) == {
+        "a": "anna",
+        "b": "ben",
+        "c": "",
+    }
+
+
+def test_the_group_column_that_a_table_gives_can_be_named() -> None:
+    given = {"a": "anna", "b": ""}
+    assert read_groups(["a", "b"], "column:group", given=given) == given
+
+
+def test_an_unknown_column_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(UsageError) as caught:
+        read_groups(["a"], "column:persn", metadata={"a": {"person": "anna", "age": "7"}})
+    assert str(caught.value) == (
+        "`group_by` is `column:persn`, but the source has no column `persn`. Did you mean "
+        "`person`?\n"
+        "  fix: The columns are age, person."
+    )
+
+
+def test_a_column_of_a_source_without_columns_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        read_groups(["a"], "column:person")
+    assert str(caught.value) == (
+        "`group_by` is `column:person`, but the source has no column `person`.\n"
+        "  fix: Only a table of photos has columns; write a regular expression instead."
+    )
+
+
+def test_a_column_that_is_empty_throughout_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        read_groups(["a"], "column:person", metadata={"a": {"person": ""}})
+    assert str(caught.value) == (
+        "`group_by` is `column:person`, which gives none of the 1 photos a group.\n"
+        "  fix: Fill the column, or name another one."
+    )
+
+
+def test_order_follows_content_and_not_the_name() -> None:
+    one, two = (Member(key=key, class_name="cat", content="c0ffee") for key in ("a", "b"))
+    assert order_of(one, 0)[0] == order_of(two, 0)[0]
+    assert order_of(one, 0)[0] != order_of(one, 1)[0]
+
+
+def test_near_duplicates_are_tied() -> None:
+    units = connected([member("a", near_set="n"), member("b"), member("c", near_set="n")])
+    assert keys(units) == [["a", "c"], ["b"]]
+
+
 def test_a_group_and_a_duplicate_set_join_into_one_unit() -> None:
     units = connected(
         [
@@ -75,9 +139,9 @@ def test_a_group_and_a_duplicate_set_of_one_name_are_not_tied() -> None:
 
 def test_a_group_across_given_splits_is_refused_by_name() -> None:
     members = [member("a", group="anna"), member("b", group="anna"), member("c", group="ben")]
-    groups, _ = splits_by_tie(members, {"a": "test", "b": "train", "c": "test"})
+    found = splits_by_tie(members, {"a": "test", "b": "train", "c": "test"})
     with pytest.raises(DataError) as caught:
-        require_one_side(groups)
+        require_one_side(found["group"])
     assert str(caught.value) == (
         "1 group lies in more than one of the given splits; nothing was written.\n"
         "  at:  anna (train, test)\n"

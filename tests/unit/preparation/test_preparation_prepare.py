@@ -1,6 +1,7 @@
 """Preparing a folder of class folders: what is written, and every way it is refused."""
 
 import json
+import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lineament.artifacts.dataset import SPLITS, Dataset, origins, rejections
+from lineament.artifacts.dataset import SPLITS, Dataset
+from lineament.artifacts.origins import origins, rejections
+from lineament.core.config import resolve
 from lineament.core.errors import ArtifactError, DataError, LineamentError, UsageError
 from lineament.core.executor import LocalExecutor
 from lineament.preparation.build import PrepareConfig, prepare
@@ -118,14 +121,31 @@ def test_the_document_says_what_was_done(source: Path, tmp_path: Path) -> None:
         "config": {
             "size_px": 256,
             "split": [0.7, 0.15, 0.15],
+            "test_list": None,
             "group_by": None,
+            "time_by": None,
+            "folds": 0,
+            "extend": None,
             "unreadable": "fail",
+            "near_duplicates": True,
+            "decisions": None,
+            "exclude_class": [],
+            "rename": [],
+            "merge": [],
+            "add": [],
+            "labels": None,
+            "label_column": None,
+            "unlabelled": False,
+            "fps": None,
+            "balance": "none",
             "seed": 0,
         },
         "counts": {
             "scanned": 21,
             "kept": 20,
             "rejected": 1,
+            "left_out_by_balance": 0,
+            "left_out_by_decision": 0,
             "rejected_by_reason": {"not named like an image": 1},
             "per_class": {"cat": 10, "dog": 10},
             "per_split": {"train": 14, "validation": 3, "test": 3},
@@ -139,7 +159,10 @@ def test_the_document_says_what_was_done(source: Path, tmp_path: Path) -> None:
                 "left_out_across_given_splits": 0,
                 "in_several_splits": 0,
             },
+            "near_duplicates": {"sets": 0, "in_several_splits": 0},
             "groups": {"groups": 0, "photos_without_group": 20, "in_several_splits": 0},
+            "test_photos_with_a_partner_in_train": {"duplicates": 0, "near": 0, "group": 0},
+            "of_a_random_split": {"duplicates": 0, "near": 0, "group": 0},
         },
         "split": {
             "seed": 0,
@@ -147,10 +170,16 @@ def test_the_document_says_what_was_done(source: Path, tmp_path: Path) -> None:
             "given": {},
             "carved": [],
             "group_by": None,
+            "time_by": None,
+            "extends": None,
+            "folds": 0,
             "n_groups": 0,
             "n_units": 20,
+            "warnings": [],
         },
         "duplicates": {"sets": 0, "files": 0, "label_conflicts": []},
+        "near_duplicates": {"pairs": 0, "sets": 0, "photos": 0},
+        "shortcuts": [],
     }
 
 
@@ -197,7 +226,7 @@ def test_what_was_left_out_is_said(source: Path, tmp_path: Path) -> None:
     draw(source / "loose.png", 900)
     listener = Listener()
     prepare(source, tmp_path / "out", progress=listener)
-    assert listener.tasks == [("finding files", None), ("reading photos", 20)]
+    assert listener.tasks[:2] == [("finding files", None), ("reading photos", 20)]
     assert listener.notes == ["1 file left out: in no class folder (see rejected.csv)."]
 
 
@@ -247,9 +276,9 @@ def test_a_class_whose_every_image_is_rejected_is_refused(source: Path, tmp_path
         (source / "fox" / f"{n}.jpg").write_bytes(b"")
     text = refused(source, tmp_path / "out", DataError, config=PrepareConfig(unreadable="skip"))
     assert text == (
-        "1 class folder has no photo left; nothing was written.\n"
+        "1 class has no photo left; nothing was written.\n"
         "  at:  fox (3 cannot be read)\n"
-        "  fix: Add photos to these classes, or move the folders out of the source."
+        "  fix: Add photos to these classes, or leave them out with `--exclude-class`."
     )
 
 
@@ -280,9 +309,8 @@ def test_copies_with_different_classes_are_named_as_label_conflicts(
     assert conflict["files"] == ["cat/3.png", "dog/cat3.png"]
     assert side_of(dataset)["cat/3.png"] == side_of(dataset)["dog/cat3.png"]
     assert listener.notes == [
-        "2 photos with the same pixels as another one; copies are on one side of the split.",
-        "1 set of the same pixels under different classes; `duplicates.label_conflicts` in "
-        "dataset.json names the files.",
+        "2 photos with the same pixels as another one.",
+        "1 pair of copies under different classes (see audit.csv).",
     ]
 
 
@@ -306,6 +334,100 @@ def test_groups_stay_whole_across_classes(tmp_path: Path) -> None:
         "in_several_splits": 0,
     }
     assert document(dataset)["split"]["n_groups"] == 12
+
+
+def test_a_dataset_holds_these_files(source: Path, tmp_path: Path) -> None:
+    prepare(source, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "audit.csv",
+        "audit.json",
+        "dataset.json",
+        "datasheet.md",
+        "images",
+        "rejected.csv",
+        "sources.csv",
+        "splits",
+    ]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_odd_letters_in_names_are_spelt_the_same_in_every_table(
+    source: Path, tmp_path: Path
+) -> None:
+    names = ['it\'s "here", a=b.png', "two\nlines.png", "+plus.png", "Icon\r.png", "=1+1.png"]
+    for seed, name in enumerate(names):
+        draw(source / "cat" / name, 700 + seed)
+    draw(source / "cat" / os.fsdecode(b"caf\xe9.png"), 799)
+    dataset = prepare(source, tmp_path / "out")
+    dataset.verify()
+    spelt = {each.source for each in origins(dataset.root)}
+    assert {f"cat/{name}" for name in names} < spelt
+    assert "cat/caf\\xe9.png" in spelt
+    assert len(list((dataset.root / "images").rglob("*.*"))) == 26
+
+
+def test_a_source_whose_path_is_not_utf8_has_its_bytes_spelt_out(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"caf\xe9")
+    for label, name in enumerate(("cat", "dog")):
+        for n in range(4):
+            draw(root / name / f"{n}.png", 100 * label + n)
+    said = document(prepare(root, tmp_path / "out"))
+    assert said["source"] == f"{tmp_path}/caf\\udce9"
+
+
+def test_photos_without_labels_are_in_one_split(tmp_path: Path) -> None:
+    for n in range(3):
+        draw(tmp_path / "photos" / f"{n}.png", n)
+    dataset = prepare(tmp_path / "photos", tmp_path / "out")
+    dataset.verify()
+    assert {name: len(samples) for name, samples in dataset.splits.items()} == {
+        "train": 0,
+        "validation": 0,
+        "test": 0,
+        "unlabelled": 3,
+    }
+    assert sorted(path.parent.name for path in (dataset.root / "images").iterdir()) == (
+        ["images"] * 3
+    )
+    said = document(dataset)
+    assert (said["counts"]["kept"], said["counts"]["per_split"]["unlabelled"]) == (3, 3)
+    assert said["split"]["fractions"]["train"] == 0.7
+
+
+def test_class_folders_are_no_labels_if_none_are_wanted(source: Path, tmp_path: Path) -> None:
+    dataset = prepare(source, tmp_path / "out", config=PrepareConfig(unlabelled=True))
+    assert (dataset.classes, len(dataset.splits["unlabelled"])) == ((), 20)
+
+
+def test_unlabelled_photos_of_which_none_can_be_read_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"")
+    config = PrepareConfig(unreadable="skip")
+    assert refused(tmp_path / "photos", tmp_path / "out", DataError, config=config) == (
+        "1 class has no photo left; nothing was written.\n"
+        "  at:  unlabelled (1 cannot be read)\n"
+        "  fix: Add photos to these classes, or leave them out with `--exclude-class`."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("test_list", "list.txt"),
+        ("time_by", "exif"),
+        ("folds", 3),
+        ("extend", "dataset"),
+        ("balance", "cap"),
+    ],
+)
+def test_what_divides_has_no_meaning_without_labels(
+    source: Path, tmp_path: Path, name: str, value: object
+) -> None:
+    config = resolve(PrepareConfig, {"unlabelled": True, name: value})
+    assert refused(source, tmp_path / "out", UsageError, config=config, before_reading=True) == (
+        f"Photos without labels are not divided, so `{name}` has no meaning for them.\n"
+        "  fix: Leave it out, or give the photos labels."
+    )
 
 
 def test_a_photo_that_matches_no_group_is_alone(source: Path, tmp_path: Path) -> None:
@@ -346,19 +468,6 @@ def test_a_folder_that_is_no_dataset_is_never_replaced(source: Path, tmp_path: P
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
 
 
-def test_an_interrupted_run_leaves_nothing(source: Path, tmp_path: Path) -> None:
-    class Interrupted:
-        def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-            for n, item in enumerate(items):
-                if n == 5:
-                    raise KeyboardInterrupt
-                yield function(item)
-
-    with pytest.raises(KeyboardInterrupt):
-        prepare(source, tmp_path / "out", executor=Interrupted())
-    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
-
-
 def test_only_small_picklable_things_go_to_the_executor(source: Path, tmp_path: Path) -> None:
     class Elsewhere:
         def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
@@ -374,17 +483,33 @@ def test_only_small_picklable_things_go_to_the_executor(source: Path, tmp_path: 
 def test_an_absent_source_is_refused_with_a_suggestion(source: Path, tmp_path: Path) -> None:
     text = refused(tmp_path / "phots", tmp_path / "out", UsageError, before_reading=True)
     assert text == (
-        f"There is no folder {tmp_path / 'phots'}. Did you mean `photos`?\n"
-        "  fix: Name a folder of class folders."
+        f"There is no folder or file {tmp_path / 'phots'}. Did you mean `photos`?\n"
+        "  fix: Name a folder of class folders, a table, an archive, `hf:OWNER/NAME` or "
+        "`torchvision:NAME`."
     )
 
 
-def test_a_source_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "photos.zip").write_bytes(b"PK")
-    text = refused(tmp_path / "photos.zip", tmp_path / "out", UsageError, before_reading=True)
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("", "SOURCE is empty."), ("x" * 300, f"{'x' * 300} cannot be opened: File name too long.")],
+)
+def test_a_name_of_nothing_is_refused(name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        prepare(name, tmp_path / "out")
+    assert str(caught.value) == (
+        f"{said}\n"
+        "  fix: Name a folder of class folders, a table, an archive, `hf:OWNER/NAME` or "
+        "`torchvision:NAME`."
+    )
+
+
+def test_a_source_that_is_another_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "photos.pdf").write_bytes(b"%PDF")
+    text = refused(tmp_path / "photos.pdf", tmp_path / "out", UsageError, before_reading=True)
     assert text == (
-        f"{tmp_path / 'photos.zip'} is not a folder.\n"
-        "  fix: Name a folder of class folders; unpack it first if it is an archive."
+        f"{tmp_path / 'photos.pdf'} is no folder, table, archive or file of arrays.\n"
+        "  fix: Name a folder of class folders; a .csv, .jsonl or .parquet table; a zip or tar "
+        "archive; an .npz or IDX file."
     )
 
 
@@ -411,42 +536,6 @@ def test_copies_do_not_count_as_independent_photos(source: Path, tmp_path: Path)
     for n in range(3):
         draw(source / "fox" / f"{n}.png", 800)
     assert "  at:  fox (has 1, needs 3)\n" in refused(source, tmp_path / "out", DataError)
-
-
-@pytest.mark.parametrize(
-    ("split", "given"),
-    [
-        ((0.7, 0.3), "0.7,0.3"),
-        ((0.7, 0.2, 0.2), "0.7,0.2,0.2"),
-        ((0.0, 0.5, 0.5), "0,0.5,0.5"),
-        ((0.8, 0.0, 0.2), "0.8,0,0.2"),
-        ((1.2, 0.1, -0.3), "1.2,0.1,-0.3"),
-    ],
-)
-def test_fractions_that_are_no_split_are_refused(split: tuple[float, ...], given: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        PrepareConfig(split=split)
-    assert str(caught.value) == (
-        "`split` must be three fractions of train, validation and test that sum to 1, the first "
-        f"two above 0, got {given}.\n"
-        "  fix: Write for example `--split 0.7,0.15,0.15`, or `--split 0.8,0.2,0` for no test "
-        "split."
-    )
-
-
-def test_thirds_rounded_to_seven_digits_pass() -> None:
-    assert PrepareConfig(split=(0.3333333,) * 3).fractions()["test"] == 0.3333333
-
-
-def test_a_broken_group_expression_is_refused() -> None:
-    with pytest.raises(UsageError) as caught:
-        PrepareConfig(group_by="(S")
-    assert str(caught.value) == (
-        "`group_by` is `(S`, which is not a regular expression: missing ), unterminated subpattern "
-        "at position 0.\n"
-        "  fix: Write for example `--group-by '(S\\d+)_'`, and put a backslash before a bracket "
-        "that is meant as such."
-    )
 
 
 def test_the_document_is_readable_json(source: Path, tmp_path: Path) -> None:

@@ -8,6 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from lineament.core.errors import ImageError
+from lineament.imaging.decode import decode, shrink
+from lineament.imaging.look import look
+from lineament.imaging.signature import signature
 from lineament.preparation.rewrite import Rewritten, Unreadable, photo_id, rewrite
 
 
@@ -17,7 +21,7 @@ def draw(width: int, height: int, *, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def rewritten(path: Path, *, size_px: int = 256) -> Rewritten:
-    result = rewrite(path, size_px=size_px)
+    (result,) = rewrite([path], size_px=size_px)
     assert isinstance(result, Rewritten)
     return result
 
@@ -66,13 +70,14 @@ def test_a_turned_photo_is_upright_and_without_metadata(tmp_path: Path) -> None:
     ("mode", "name"),
     [("CMYK", "a.jpg"), ("L", "a.png"), ("I;16", "a.png"), ("P", "a.gif"), ("1", "a.bmp")],
 )
-def test_every_kind_of_pixel_becomes_rgb(tmp_path: Path, mode: str, name: str) -> None:
+def test_every_kind_of_pixel_keeps_its_colours(tmp_path: Path, mode: str, name: str) -> None:
     if mode == "I;16":
         image = Image.fromarray(np.arange(0, 65536, 16, dtype=np.uint16).reshape(64, 64))
     else:
         image = Image.fromarray(draw(60, 40)).convert(mode)
     image.save(tmp_path / name)
-    assert opened(rewritten(tmp_path / name)).mode == "RGB"
+    written = decode(rewritten(tmp_path / name).data)
+    np.testing.assert_array_equal(written, decode(tmp_path / name))
 
 
 def test_transparent_palette_pixels_become_white(tmp_path: Path) -> None:
@@ -101,14 +106,42 @@ def test_the_hash_is_taken_before_shrinking(tmp_path: Path) -> None:
 
 def test_what_cannot_be_decoded_is_a_reason(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"")
-    assert rewrite(tmp_path / "a.jpg", size_px=256) == Unreadable(reason="empty file")
+    assert rewrite([tmp_path / "a.jpg"], size_px=256) == [Unreadable(reason="empty file")]
 
 
 def test_a_strip_longer_than_jpeg_allows_is_a_reason(tmp_path: Path) -> None:
     Image.new("RGB", (66_000, 2)).save(tmp_path / "a.png")
-    assert rewrite(tmp_path / "a.png", size_px=256) == Unreadable(
-        reason="too long for a JPEG (66000 x 2 pixels)"
+    assert rewrite([tmp_path / "a.png"], size_px=256) == [
+        Unreadable(reason="too long for a JPEG (66000 x 2 pixels)")
+    ]
+
+
+def test_why_a_source_has_no_photo_is_passed_on() -> None:
+    assert rewrite([ImageError("the archive ends")], size_px=256) == [
+        Unreadable(reason="the archive ends")
+    ]
+
+
+def test_photos_between_bad_ones_keep_their_places() -> None:
+    photos = [draw(30, 20, seed=seed) for seed in range(3)]
+    first, bad, second, worse, third = rewrite(
+        [photos[0], b"", photos[1], ImageError("gone"), photos[2]], size_px=256
     )
+    assert [bad, worse] == [Unreadable(reason="empty file"), Unreadable(reason="gone")]
+    assert [first, second, third] == [rewrite([each], size_px=256)[0] for each in photos]
+
+
+def test_what_is_seen_is_of_the_photo_as_the_dataset_holds_it(tmp_path: Path) -> None:
+    Image.fromarray(draw(300, 200)).save(tmp_path / "a.png")
+    result = rewritten(tmp_path / "a.png", size_px=100)
+    small = shrink(draw(300, 200), short_side_px=100)
+    assert result.look == look(small)
+    assert result.signature == signature(small).tobytes()
+    assert (result.facts.width, result.facts.height) == (300, 200)
+
+
+def test_of_nothing_nothing_is_made() -> None:
+    assert rewrite([], size_px=256) == []
 
 
 def test_files_that_differ_by_folder_or_extension_have_different_names() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lineament.core.errors import DataError
-from lineament.preparation.scan import find_files
+from lineament.preparation.sources.scan import find_files
 
 
 def touch(path: Path) -> None:
@@ -75,6 +75,7 @@ def test_bytes_that_are_not_utf8_are_shown_as_numbers(tmp_path: Path) -> None:
     touch(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")))
     (found,) = find_files(tmp_path)
     assert found.relative == "caf\\xe9.jpg"
+    assert found.path is not None
     assert found.path.exists()
 
 

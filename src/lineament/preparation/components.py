@@ -1,0 +1,31 @@
+"""Components: which of many things are tied to each other, directly or through others."""
+
+from collections.abc import Iterable
+
+
+def components(count: int, ties: Iterable[tuple[int, int]]) -> list[int]:
+    """Find connected components by union and find (Tarjan 1975).
+
+    Args:
+        count: How many things there are.
+        ties: Pairs of their numbers, 0 to ``count - 1``.
+
+    Returns:
+        For each thing the lowest number in its component, which names the component.
+
+    Example:
+        >>> components(5, [(3, 1), (3, 4)])
+        [0, 1, 2, 1, 1]
+    """
+    parents = list(range(count))
+
+    def root(index: int) -> int:
+        while parents[index] != index:
+            parents[index] = parents[parents[index]]  # halves the path, so that it stays short
+            index = parents[index]
+        return index
+
+    for one, other in ties:
+        left, right = root(one), root(other)
+        parents[max(left, right)] = min(left, right)
+    return [root(index) for index in range(count)]

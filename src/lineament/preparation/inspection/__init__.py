@@ -1,0 +1,1 @@
+"""Inspection: what is wrong or alike among photos that were read."""

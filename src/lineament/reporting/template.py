@@ -1,0 +1,37 @@
+"""Template: fill one of the package's own page templates, everything escaped."""
+
+from collections.abc import Mapping
+from importlib import resources
+
+from lineament.core.extras import require
+
+
+def render(name: str, values: Mapping[str, object], *, purpose: str) -> str:
+    """Fill a template.
+
+    Args:
+        name: Its file in this package; it may include others.
+        values: What it names. Texts are escaped; a name that the template uses and that is not
+            here is a bug and raises.
+        purpose: What needs the library, as the error begins.
+
+    Returns:
+        The page.
+
+    Raises:
+        MissingExtraError: Jinja2 is not installed.
+    """
+    jinja2 = require("jinja2", extra="report", purpose=purpose)
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(package_text),
+    )
+    return str(environment.get_template(name).render(values))
+
+
+def package_text(name: str) -> str:
+    """Read a file of this package."""
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
