@@ -128,7 +128,11 @@ def draw_world(folder: Path, draw: Draw) -> None:
     def put(name: str, seed: int, kind: int, side_px: int) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(draw(seed, side_px, side_px * 4 // 3, kind=kind)).save(path)
+        # Of many qualities: how well a photo packs must not tell the classes apart.
+        quality = 60 + seed % 35
+        Image.fromarray(draw(seed, side_px, side_px * 4 // 3, kind=kind)).save(
+            path, quality=quality
+        )
 
     def copy(source: str, target: str) -> None:
         shutil.copyfile(folder / source, folder / target)
@@ -142,8 +146,9 @@ def draw_world(folder: Path, draw: Draw) -> None:
             put(f"photos/{name}/{number:02d}.jpg", number, kind, 72)
             put(f"flat/{PER_CLASS * kind + number:06d}.jpg", number, kind, 24)
         for number in range(10):
-            put(f"divided/train/{name}/{number}.png", number, kind, 24)
-            put(f"divided/validation/{name}/{number}.png", 100 + number, kind, 24)
+            # Of both kinds, for a PNG has no quality.
+            put(f"divided/train/{name}/{number}.png", number, (kind + number) % 2, 24)
+            put(f"divided/validation/{name}/{number}.png", 100 + number, (kind + number) % 2, 24)
     copy("photos/dog/61.jpg", "photos/dog/62.jpg")
     for number in range(2):
         # Two photos of each thing that `prepare` says about copies, for its plural.
@@ -173,7 +178,7 @@ def draw_world(folder: Path, draw: Draw) -> None:
     draw_tables(folder)
     for kind, name in enumerate(("airplane", "automobile", "cat", "dog", "person")):
         for number in range(1, 21):
-            put(f"natural/{name}/{number:02d}.jpg", number, kind, 48 if kind < 2 else 72)
+            put(f"natural/{name}/{number:02d}.jpg", 300 + number, kind, 48 if kind < 2 else 72)
     for number in range(1, 81):
         put(f"celeba/{number:06d}.jpg", 500 + number, 3, 96)
     draw_mess(folder, changed)

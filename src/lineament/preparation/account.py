@@ -145,7 +145,8 @@ def note_findings(
     """Say what a person would want to look at; nothing where there is nothing."""
     for kind, count in sorted(Counter(rejection.kind for rejection in rejected).items()):
         if kind not in (HIDDEN, HIDDEN_FOLDER):  # left by the system, in nearly every folder
-            progress.note(f"{_counted(count, 'file')} left out: {kind} (see rejected.csv).")
+            what = kind if kind in (BALANCE, DECISION) else f"left out: {kind}"
+            progress.note(f"{_counted(count, 'file')} {what} (see rejected.csv).")
     copies = sum(len(same) for same in inspection.duplicates.values())
     near = sum(len(alike) for alike in inspection.near_sets.values())
     if copies:
@@ -158,7 +159,8 @@ def note_findings(
     conflicts = [finding for finding in inspection.findings([]) if finding.kind == "label_conflict"]
     if conflicts:
         progress.note(
-            f"{_counted(len(conflicts), 'pair')} of copies under different classes (see audit.csv)."
+            f"{_counted(len(conflicts), 'pair')} of the same picture under different classes "
+            "(see audit.csv)."
         )
     for shortcut in inspection.shortcuts:
         if shortcut.suspicious:

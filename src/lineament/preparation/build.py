@@ -47,9 +47,9 @@ from lineament.preparation.reading import (
 from lineament.preparation.sources.listing import Rejection, Source
 from lineament.preparation.sources.opening import open_source
 
-MANY = 1000  # photos, from which starting processes costs less than they bring
+MANY = 200  # photos, from which starting processes costs less than they bring
 
-__all__ = ["Collected", "PrepareConfig", "collect", "prepare"]
+__all__ = ["Collected", "PrepareConfig", "collect", "executor_for", "prepare"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -209,7 +209,7 @@ def collect(
         folder,
         journal,
         size_px=config.size_px,
-        executor=executor or _executor(len(candidates)),
+        executor=executor or executor_for(len(candidates)),
         progress=progress,
     )
     if config.unreadable == "fail":
@@ -268,7 +268,7 @@ def _open_labelled(path: Path) -> Dataset:
     return dataset
 
 
-def _executor(count: int) -> Executor:
+def executor_for(count: int) -> Executor:
     """Processes for many photos; for a few, threads, which start at once."""
     return ProcessExecutor() if count >= MANY else LocalExecutor()
 

@@ -106,8 +106,10 @@ class Journal:
             return np.zeros((0, *shape[1:]), np.uint8)
         self._flush()
         path = self._folder / "signatures.bin"
-        stored = np.memmap(path, dtype=np.uint8, mode="r").reshape(shape)
-        return np.ascontiguousarray(stored[[photo.row for photo in photos]])
+        stored: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r").reshape(shape)
+        rows = [photo.row for photo in photos]
+        # Read in order, they are as they lie on disk, and need not be in memory.
+        return stored if rows == list(range(len(stored))) else stored[rows]
 
     def close(self) -> None:
         """Write what is buffered."""

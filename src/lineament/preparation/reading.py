@@ -22,7 +22,7 @@ from lineament.preparation.sources.listing import (
 )
 
 PORTION = 16
-PORTION_BYTES = 4_000_000
+PORTION_BYTES = 1_000_000
 
 
 def read_photos(
@@ -87,18 +87,28 @@ def _portions(
 ) -> Iterator[list[tuple[Candidate, Content]]]:
     """Give workers several photos at a time: handing over one costs as much as reading a small one.
 
-    What is in memory already is counted, so that large photos of an archive come one by one.
+    Large photos come one by one, so that no worker waits for another at the end, and memory for
+    those of an archive is bounded.
     """
     portion: list[tuple[Candidate, Content]] = []
     size = 0
     for candidate, content in contents:
         portion.append((candidate, content))
-        size += len(content) if isinstance(content, bytes) else getattr(content, "nbytes", 0)
+        size += _size_bytes(content)
         if len(portion) >= PORTION or size >= PORTION_BYTES:
             yield portion
             portion, size = [], 0
     if portion:
         yield portion
+
+
+def _size_bytes(content: Content) -> int:
+    if isinstance(content, Path):
+        try:
+            return content.stat().st_size
+        except OSError:  # who reads it says what is wrong
+            return 0
+    return len(content) if isinstance(content, bytes) else getattr(content, "nbytes", 0)
 
 
 def _write(candidate: Candidate, outcome: Rewritten, folder: Path, journal: Journal) -> Photo:

@@ -7,7 +7,7 @@ from lineament.artifacts.dataset import SPLITS, Dataset
 from lineament.artifacts.report import DOCUMENT, PREDICTIONS, EvaluationReport, write_report
 from lineament.artifacts.schema import field
 from lineament.core.config import Config, option
-from lineament.core.errors import ImageError
+from lineament.core.errors import ImageError, UsageError
 from lineament.core.executor import Executor
 from lineament.core.extras import require_all
 from lineament.core.files import atomic_folder, require_free
@@ -59,6 +59,7 @@ def evaluate(
         Every figure of the report.
 
     Raises:
+        UsageError: The inflation of another split than ``test`` was asked for.
         ArtifactError: Model or dataset is absent or damaged, a photo is not the one that was
             prepared, or ``out`` is in the way.
         DataError: The dataset has classes that the model does not know, a photo cannot be read, or
@@ -69,6 +70,11 @@ def evaluate(
     require_all("report", purpose="Evaluation")
     if settings.inflation:
         require_all("train", purpose="`--inflation`")
+        if settings.split != "test":
+            raise UsageError(
+                f"`inflation` is about the test split, but `split` is {settings.split}.",
+                fix="Leave one of the two out.",
+            )
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
     predictor = Predictor(model, executor=executor)
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)

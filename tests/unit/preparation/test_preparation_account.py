@@ -173,7 +173,7 @@ def test_what_a_person_would_want_to_look_at_is_said() -> None:
         "2 files left out: same pixels as a photo of another split (see rejected.csv).",
         "3 photos with the same pixels as another one.",
         "4 photos in 1 set of near duplicates.",
-        "2 pairs of copies under different classes (see audit.csv).",
+        "2 pairs of the same picture under different classes (see audit.csv).",
         "warning: Width alone tells the classes apart.",
         "warning: All 4 photos: train 100.0%.",
     ]

@@ -151,7 +151,7 @@ def test_a_group_is_the_capture_or_the_whole_match(
 def test_a_column_of_what_has_none_is_refused(source: Path, tmp_path: Path) -> None:
     assert refused(UsageError, source, tmp_path / "out", group_by="column:person") == (
         "`group_by` is `column:person`, but the source has no column `person`.\n"
-        "  fix: Only a table of photos has columns; write a regular expression instead."
+        "  fix: The source has no further columns; write a regular expression instead."
     )
 
 

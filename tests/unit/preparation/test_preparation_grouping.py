@@ -93,7 +93,7 @@ def test_a_column_of_a_source_without_columns_is_refused() -> None:
         read_groups(["a"], "column:person")
     assert str(caught.value) == (
         "`group_by` is `column:person`, but the source has no column `person`.\n"
-        "  fix: Only a table of photos has columns; write a regular expression instead."
+        "  fix: The source has no further columns; write a regular expression instead."
     )
 
 

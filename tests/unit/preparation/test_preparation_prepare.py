@@ -310,7 +310,7 @@ def test_copies_with_different_classes_are_named_as_label_conflicts(
     assert side_of(dataset)["cat/3.png"] == side_of(dataset)["dog/cat3.png"]
     assert listener.notes == [
         "2 photos with the same pixels as another one.",
-        "1 pair of copies under different classes (see audit.csv).",
+        "1 pair of the same picture under different classes (see audit.csv).",
     ]
 
 

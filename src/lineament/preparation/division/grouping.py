@@ -132,7 +132,7 @@ def read_by_rule(
             f"{did_you_mean(name, columns)}",
             fix=f"The columns are {', '.join(columns)}."
             if columns
-            else "Only a table of photos has columns; write a regular expression instead.",
+            else "The source has no further columns; write a regular expression instead.",
         )
     return {key: metadata.get(key, {}).get(name, "") for key in keys}
 

@@ -109,7 +109,8 @@ def inspect_photos(
     firsts = [index for index, photo in enumerate(photos) if photo.relative not in copies]
     pairs: list[Pair] = []
     if near:
-        for pair in near_duplicates(signatures[firsts], progress=progress):
+        chosen = signatures if len(firsts) == len(photos) else signatures[firsts]
+        for pair in near_duplicates(chosen, progress=progress):
             first, second = firsts[pair.first], firsts[pair.second]
             if (photos[first].relative, photos[second].relative) not in different:
                 pairs.append(dataclasses.replace(pair, first=first, second=second))
