@@ -56,6 +56,7 @@ def command(
     would tell the classes apart without a look at the subject. Writes audit.html to look at and
     audit.csv to decide in; nothing is ever deleted.
     """
+    from lineament.artifacts.dataset import DOCUMENT
     from lineament.preparation.config import PrepareConfig
     from lineament.workflow.auditing import PAGE, AuditConfig, audit
 
@@ -88,6 +89,8 @@ def command(
     assert isinstance(counts, dict)
     lines = [f"{out / PAGE}: {found.document['n_photos']} photos"]
     lines += [f"  {count:6} {WORDS.get(kind, kind)}" for kind, count in counts.items() if count]
+    # What is prepared again is the source that a dataset was made of, not the dataset.
+    prepared_from = found.document["source"] if (Path(source) / DOCUMENT).is_file() else source
     checked = found.document["labels"]
     assert isinstance(checked, dict)
     if checked["checked"] and checked["accuracy"] < SURE:
