@@ -103,7 +103,7 @@ def command(
         "\n".join(lines),
         following=next_command(
             "prepare",
-            found.document["source"],
+            prepared_from,
             "--decisions",
             out / "audit.csv",
             "--out",
