@@ -34,7 +34,7 @@ from lineament.measure.classification import (
     z_scored,
 )
 from lineament.measure.headline import headline_intervals
-from lineament.measure.intervals import Interval, wilson
+from lineament.measure.intervals import Interval, group_numbers, wilson
 
 LEVEL = 0.95
 RESAMPLES = 1000  # the limits of a 95 % interval then move by about a tenth of its width
@@ -81,7 +81,7 @@ def score(
     """
     _check(predictions, split, n_mistakes)
     labels, answers = predictions.labels, predictions.answers
-    units = _units(predictions.groups)
+    units = group_numbers(predictions.groups) if any(predictions.groups) else None
     one_group = units is not None and len(set(units)) == 1
     headline = headline_intervals(
         predictions.probabilities,
@@ -150,14 +150,6 @@ def _check(predictions: Predictions, split: str, n_mistakes: int) -> None:
             at=unknown,
             fix="Evaluate on a dataset whose every class is one of the model's.",
         )
-
-
-def _units(groups: Sequence[str]) -> list[int] | None:
-    """Number the groups; a photo without one is its own; ``None`` when no photo names one."""
-    if not any(groups):
-        return None
-    numbers: dict[str | int, int] = {}  # the key of a photo without a group is its position
-    return [numbers.setdefault(group or i, len(numbers)) for i, group in enumerate(groups)]
 
 
 def _class_figures(matrix: NDArray[np.int64], classes: Sequence[str]) -> tuple[ClassFigures, ...]:

@@ -291,3 +291,20 @@ def _score_limit(successes: NDArray[np.float64], totals: NDArray[np.float64], z:
         else:
             strongest = np.log(pull)
     return float(mean)
+
+
+def group_numbers(groups: Sequence[str]) -> list[int]:
+    """Number groups for a bootstrap over them.
+
+    Args:
+        groups: The group of each photo, an empty text for none.
+
+    Returns:
+        A number per photo; a photo without a group is its own.
+
+    Example:
+        >>> group_numbers(["anna", "", "anna", ""])
+        [0, 1, 0, 2]
+    """
+    numbers: dict[str | int, int] = {}  # the key of a photo without a group is its position
+    return [numbers.setdefault(group or index, len(numbers)) for index, group in enumerate(groups)]

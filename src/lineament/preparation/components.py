@@ -1,6 +1,6 @@
 """Components: which of many things are tied to each other, directly or through others."""
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 
 def components(count: int, ties: Iterable[tuple[int, int]]) -> list[int]:
@@ -29,3 +29,23 @@ def components(count: int, ties: Iterable[tuple[int, int]]) -> list[int]:
         left, right = root(one), root(other)
         parents[max(left, right)] = min(left, right)
     return [root(index) for index in range(count)]
+
+
+def components_by_name(names: Sequence[Iterable[Hashable]]) -> list[int]:
+    """Find what shares a name, directly or through others.
+
+    Args:
+        names: The names that each thing has; two things with one in common are tied.
+
+    Returns:
+        As `components`.
+
+    Example:
+        >>> components_by_name([["a"], [], ["a", "b"], ["b"]])
+        [0, 1, 0, 0]
+    """
+    first: dict[Hashable, int] = {}
+    ties = [
+        (first.setdefault(name, index), index) for index, own in enumerate(names) for name in own
+    ]
+    return components(len(names), ties)

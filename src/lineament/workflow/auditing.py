@@ -31,7 +31,7 @@ from lineament.core.progress import QUIET, Progress
 from lineament.imaging.decode import decode
 from lineament.imaging.render import thumbnail_jpeg
 from lineament.preparation.build import collect, require_apart
-from lineament.preparation.components import components
+from lineament.preparation.components import components_by_name
 from lineament.preparation.config import PrepareConfig
 from lineament.preparation.inspection.inspect import names_of
 from lineament.preparation.inspection.near import similar_embeddings
@@ -207,14 +207,9 @@ def _of_dataset(root: Path) -> _Subject:
 
 def _units(ties: Sequence[tuple[str, ...]]) -> list[int]:
     """Number the photos that a group or a set ties to each other."""
-    first: dict[tuple[int, str], int] = {}
-    pairs = [
-        (first.setdefault((kind, name), index), index)
-        for index, names in enumerate(ties)
-        for kind, name in enumerate(names)
-        if name
-    ]
-    return components(len(ties), pairs)
+    return components_by_name(
+        [[(kind, name) for kind, name in enumerate(names) if name] for names in ties]
+    )
 
 
 def _with_model(

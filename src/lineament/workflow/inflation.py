@@ -22,7 +22,7 @@ from lineament.core.executor import Executor
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.measure.calibration import softmax
 from lineament.measure.headline import headline_intervals
-from lineament.measure.intervals import Interval
+from lineament.measure.intervals import Interval, group_numbers
 from lineament.runtime.predictor import Predictor, embed
 from lineament.training.heads import fit_head
 
@@ -189,7 +189,7 @@ def inflation(
         accuracies=accuracies,
         n_photos=len(samples),
         n_test=len(groups),
-        n_groups=len(set(_units(groups))) if any(groups) else None,
+        n_groups=len(set(group_numbers(groups))) if any(groups) else None,
         backbone=backbone,
         seed=seed,
     )
@@ -269,18 +269,12 @@ def _honest(
     logits: NDArray[np.float32], truth: NDArray[np.int64], groups: Sequence[str], seed: int
 ) -> Interval:
     """Give the accuracy with the interval that a report would give it."""
-    units = _units(groups)
+    units = group_numbers(groups)
     # One group says nothing about the next: the photos are then all there is to resample.
     by_group = any(groups) and len(set(units)) > 1
     return headline_intervals(
         softmax(logits), truth, groups=units if by_group else None, seed=seed, level=LEVEL
     )["accuracy"]
-
-
-def _units(groups: Sequence[str]) -> list[int]:
-    """Number the groups; a photo without one is its own."""
-    numbers: dict[str | int, int] = {}  # the key of a photo without a group is its position
-    return [numbers.setdefault(group or index, len(numbers)) for index, group in enumerate(groups)]
 
 
 def _mean(accuracies: Sequence[float], *, n: int) -> Interval:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from lineament.artifacts.dataset import SPLITS
 from lineament.core.errors import DataError, UsageError
 from lineament.core.suggest import did_you_mean
+from lineament.preparation.components import components_by_name
 
 SHOWN_PATHS = 3
 COLUMN = "column:"  # how a rule names a column of the source instead of an expression
@@ -192,22 +193,9 @@ def components(tied: Sequence[Sequence[tuple[str, str]]]) -> list[list[int]]:
         >>> components([[("group", "a")], [], [("group", "a"), ("near", "b")], [("near", "b")]])
         [[0, 2, 3], [1]]
     """
-    parents = list(range(len(tied)))
-
-    def root(index: int) -> int:
-        while parents[index] != index:
-            parents[index] = parents[parents[index]]  # halves the path, so that it stays short
-            index = parents[index]
-        return index
-
-    first: dict[tuple[str, str], int] = {}
-    for index, names in enumerate(tied):
-        for name in names:
-            left, right = root(first.setdefault(name, index)), root(index)
-            parents[max(left, right)] = min(left, right)
     found: dict[int, list[int]] = {}
-    for index in range(len(tied)):
-        found.setdefault(root(index), []).append(index)
+    for index, first in enumerate(components_by_name(tied)):
+        found.setdefault(first, []).append(index)
     return list(found.values())
 
 
