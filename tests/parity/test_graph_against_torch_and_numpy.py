@@ -9,14 +9,18 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from lineament.imaging.preprocess import FITS, INTERPOLATIONS, Preprocessing
 from lineament.imaging.preprocess import preprocess as reference
 from lineament.models.backbones import Backbone, create_backbone
-from lineament.models.classifier import Classifier
-from lineament.models.graph import OPSET, backbone_graph, classifier_graph, feature_graph
+from lineament.models.classifier import Classifier, preprocess
+from lineament.models.graph import backbone_graph, classifier_graph, feature_graph
+from lineament.models.heads import HeadSpec, create_head
+from lineament.models.nodes import OPSET
 from lineament.runtime.engines import OnnxRuntimeEngine
 
 Run = Callable[[NDArray[np.uint8], Sequence[str]], list[NDArray[np.float32]]]
@@ -28,6 +32,7 @@ SIZES = [
     # Here edges of the photo fall exactly on edges of a letterbox's samples.
     *((100, 200), (200, 100), (77, 44), (50, 150)),
 ]
+FRACTIONS = [1.0, 0.875, 0.37]
 PIXEL_TOLERANCE = 1e-4  # of the normalised scale, where a level of 255 is 0.017
 PROBABILITY_TOLERANCE = 1e-5
 # It divides by multiplying with a reciprocal; 2e-3 is a ninth of a level of 255.
@@ -39,13 +44,16 @@ needs_openvino = pytest.mark.skipif(
 )
 
 
-def rule(fit: str, interpolation: str, *, size_px: int = 96) -> Preprocessing:
+def rule(
+    fit: str, interpolation: str, *, size_px: int = 96, crop_fraction: float = 1.0
+) -> Preprocessing:
     return Preprocessing(
         size_px=size_px,
         fit=fit,
         interpolation=interpolation,
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
+        crop_fraction=crop_fraction,
     )
 
 
@@ -62,8 +70,8 @@ def pixels_graph(spec: Preprocessing) -> bytes:
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=10,
     )
-    unit, zeros = np.eye(3, dtype=np.float32), np.zeros(3, np.float32)
-    return classifier_graph(nothing, spec, unit, zeros, temperature=1.0)
+    unit = HeadSpec(kind="linear", weight=np.eye(3, dtype=np.float32), bias=np.zeros(3, np.float32))
+    return classifier_graph(nothing, spec, unit, temperature=1.0)
 
 
 def onnxruntime(graph: bytes) -> Run:
@@ -103,7 +111,8 @@ def classifier(name: str, size_px: int, spec: Preprocessing | None = None) -> Cl
     backbone, _ = exported(name, size_px)
     if spec is not None:
         backbone.preprocessing = spec
-    model = Classifier(backbone, N_CLASSES).eval()
+    head = create_head("linear", backbone.n_features, N_CLASSES)
+    model = Classifier(backbone, head).eval()
     draw = torch.Generator().manual_seed(3)
     side = backbone.preprocessing.size_px
     with torch.no_grad():
@@ -113,15 +122,19 @@ def classifier(name: str, size_px: int, spec: Preprocessing | None = None) -> Cl
         spread = features.std(dim=0)
         weight = torch.randn(N_CLASSES, backbone.n_features, generator=draw) / spread
         weight[:, spread < spread.max() / 100] = 0.0
-        model.head.weight.copy_(weight / backbone.n_features**0.5)
-        model.head.bias.copy_(-model.head.weight @ features.mean(dim=0))
+        head.weight.copy_(weight / backbone.n_features**0.5)
+        assert head.bias is not None
+        head.bias.copy_(-head.weight @ features.mean(dim=0))
     return model
 
 
 def graph_of(model: Classifier, name: str, size_px: int) -> bytes:
-    weight, bias = (each.detach().numpy() for each in (model.head.weight, model.head.bias))
-    spec = model.backbone.preprocessing
-    return classifier_graph(exported(name, size_px)[1], spec, weight, bias, temperature=TEMPERATURE)
+    return classifier_graph(
+        exported(name, size_px)[1],
+        model.backbone.preprocessing,
+        model.head.spec(),
+        temperature=TEMPERATURE,
+    )
 
 
 def torch_answer(model: Classifier, image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -130,11 +143,14 @@ def torch_answer(model: Classifier, image: NDArray[np.uint8]) -> NDArray[np.floa
     return np.asarray(answer.numpy(), dtype=np.float32)
 
 
+@pytest.mark.parametrize("crop_fraction", FRACTIONS)
 @pytest.mark.parametrize("size_px", [32, 97])
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 @pytest.mark.parametrize("fit", FITS)
-def test_graph_preprocesses_as_numpy_does(fit: str, interpolation: str, size_px: int) -> None:
-    spec = rule(fit, interpolation, size_px=size_px)
+def test_graph_preprocesses_as_numpy_does(
+    fit: str, interpolation: str, size_px: int, crop_fraction: float
+) -> None:
+    spec = rule(fit, interpolation, size_px=size_px, crop_fraction=crop_fraction)
     run = onnxruntime(pixels_graph(spec))
     for height, width in SIZES:
         image = noise(height, width)
@@ -144,12 +160,37 @@ def test_graph_preprocesses_as_numpy_does(fit: str, interpolation: str, size_px:
         assert np.abs(pixels - reference(image, spec)).max() < PIXEL_TOLERANCE, (height, width)
 
 
+@given(
+    height=st.integers(1, 400),
+    width=st.integers(1, 400),
+    size_px=st.integers(1, 96),
+    fit=st.sampled_from(FITS),
+    interpolation=st.sampled_from(INTERPOLATIONS),
+    crop_fraction=st.floats(0.1, 1.0),
+)
+def test_any_part_of_any_photo_is_preprocessed_alike(
+    height: int, width: int, size_px: int, fit: str, interpolation: str, crop_fraction: float
+) -> None:
+    spec = rule(fit, interpolation, size_px=size_px, crop_fraction=crop_fraction)
+    image = noise(height, width)
+
+    expected = reference(image, spec)
+
+    shipped = onnxruntime(pixels_graph(spec))(image[None], ["activation"])[0][0]
+    assert np.abs(shipped - expected).max() < 5 * PIXEL_TOLERANCE
+    trained = preprocess(torch.from_numpy(image), spec).numpy()
+    assert np.abs(trained - expected).max() < 5 * PIXEL_TOLERANCE
+
+
 @needs_openvino
+@pytest.mark.parametrize("crop_fraction", FRACTIONS)
 @pytest.mark.parametrize("size_px", [96, 224])
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 @pytest.mark.parametrize("fit", FITS)
-def test_openvino_preprocesses_as_numpy_does(fit: str, interpolation: str, size_px: int) -> None:
-    spec = rule(fit, interpolation, size_px=size_px)
+def test_openvino_preprocesses_as_numpy_does(
+    fit: str, interpolation: str, size_px: int, crop_fraction: float
+) -> None:
+    spec = rule(fit, interpolation, size_px=size_px, crop_fraction=crop_fraction)
     run = openvino(pixels_graph(spec))
     off = {}
     for height, width in SIZES:
@@ -243,16 +284,16 @@ def test_probabilities_sum_to_one_and_no_temperature_is_left_out(
     draw_photo: Callable[..., NDArray[np.uint8]],
 ) -> None:
     model = classifier("test_resnet", 64)
-    weight, bias = (each.detach().numpy() for each in (model.head.weight, model.head.bias))
+    head = model.head.spec()
     proto, spec = exported("test_resnet", 64)[1], model.backbone.preprocessing
     image = draw_photo(0, 60, 80)[None]
     logits = torch.tensor(
-        onnxruntime(classifier_graph(proto, spec, weight, bias, temperature=1.0))(
-            image, ["activation"]
-        )[0].mean(axis=(2, 3))
+        onnxruntime(classifier_graph(proto, spec, head, temperature=1.0))(image, ["activation"])[
+            0
+        ].mean(axis=(2, 3))
     )
     for temperature in (0.05, 1.0, 20.0):
-        graph = classifier_graph(proto, spec, weight, bias, temperature=temperature)
+        graph = classifier_graph(proto, spec, head, temperature=temperature)
         probabilities = onnxruntime(graph)(image, ["probabilities"])[0]
         expected = torch.softmax(logits / temperature, dim=1).numpy()
 

@@ -71,7 +71,7 @@ class BundleCard:
             **stamp(KIND, SCHEMA_VERSION),
             "classes": list(self.classes),
             "preprocessing": self.preprocessing.as_dict(),
-            "decoding": decoding_rule(self.preprocessing.size_px),
+            "decoding": decoding_rule(self.preprocessing.needed_short_side_px),
             "temperature": self.temperature,
             "provenance": dict(self.provenance),
             "parity": dict(self.parity),

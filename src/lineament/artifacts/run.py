@@ -21,6 +21,8 @@ DOCUMENT = "run.json"
 GRAPH = "graph.onnx"
 WEIGHTS = "weights.safetensors"
 COMPLETE = "complete"
+# Of runs that say nothing of their head: they were made before there were others.
+FIRST_HEAD: Mapping[str, object] = {"kind": "linear", "dropout": 0.0}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,9 @@ class RunCard:
         chosen: What validation chose (regularisation or epoch) and its figures there.
         versions: Of Python and the libraries.
         machine: Processor, cores, system.
+        head: Its kind and how it was made.
+        mirrored_view: Whether an answer is the mean of a photo and its mirror image.
+        training: What training cost and why it ended, or what computed the frozen features.
     """
 
     mode: str
@@ -52,12 +57,17 @@ class RunCard:
     chosen: Mapping[str, object]
     versions: Mapping[str, object]
     machine: Mapping[str, object]
+    head: Mapping[str, object] = dataclasses.field(default_factory=lambda: dict(FIRST_HEAD))
+    mirrored_view: bool = False
+    training: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     def provenance(self) -> dict[str, object]:
         """What a bundle repeats of its run, so that it can be told where an answer comes from."""
         return {
             "mode": self.mode,
             "backbone": dict(self.backbone),
+            "head": dict(self.head),
+            "mirrored_view": self.mirrored_view,
             # Where it lay on the trainer's disk is nobody else's business.
             "dataset": {key: value for key, value in self.dataset.items() if key != "path"},
             "seed": self.seed,
@@ -133,6 +143,11 @@ class Run:
             chosen=field(document, "chosen", dict, name=name),
             versions=field(document, "versions", dict, name=name),
             machine=field(document, "machine", dict, name=name),
+            head=field({"head": FIRST_HEAD, **document}, "head", dict, name=name),
+            mirrored_view=field(
+                {"mirrored_view": False, **document}, "mirrored_view", bool, name=name
+            ),
+            training=field({"training": {}, **document}, "training", dict, name=name),
         )
         return cls(root=root, card=card)
 

@@ -21,6 +21,7 @@ INTERRUPTED = 130  # what shells give for Ctrl-C
 VERBS = {
     "prepare": "Turn a folder of class folders into a checked, split dataset.",
     "audit": "Find what is wrong or suspicious in photos, before or after.",
+    "recipe": "List, show and preview recipes of training.",
     "train": "Train a classifier on a dataset.",
     "evaluate": "Measure a run or bundle on photos it has not seen.",
     "explain": "Show where a model looks.",

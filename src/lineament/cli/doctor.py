@@ -7,6 +7,7 @@ import click
 
 from lineament.cli import flags
 from lineament.cli.console import Console
+from lineament.core.cache import readable, size_bytes
 from lineament.core.extras import DISTRIBUTIONS, MODULES_BY_EXTRA, missing_modules
 from lineament.core.files import cache_folder
 from lineament.core.machine import machine, versions
@@ -21,6 +22,7 @@ def command(as_json: bool) -> None:
     extras = {extra: _missing(extra) for extra in MODULES_BY_EXTRA}
     engines = [name for name in ENGINES if importlib.util.find_spec(name) is not None]
     cache = cache_folder()
+    cached = size_bytes(cache)
     document: dict[str, object] = {
         "versions": versions(),
         "extras": {
@@ -29,7 +31,7 @@ def command(as_json: bool) -> None:
         },
         "engines": engines,
         "machine": machine(),
-        "cache": {"path": str(cache), "exists": cache.is_dir()},
+        "cache": {"path": str(cache), "exists": cache.is_dir(), "size_bytes": cached},
         "threads": {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")},
     }
     lines = [f"{name:14} {version}" for name, version in versions().items()]
@@ -40,7 +42,7 @@ def command(as_json: bool) -> None:
     for name, value in machine().items():
         shown = ", ".join(value) if isinstance(value, list) else value
         lines.append(f"{name.replace('_', ' '):14} {shown}")
-    lines.append(f"cache          {cache}")
+    lines.append(f"cache          {cache} ({readable(cached)})")
     absent = [extra for extra in ("train", "report") if extras[extra]]  # what most people miss
     following = (
         f"pip install 'lineament[{absent[0]}]'"

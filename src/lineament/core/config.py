@@ -28,6 +28,7 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: Sequence[str] | None = None,
+    none_is_a_word: bool = False,
 ) -> T:
     """Declare a field of a configuration.
 
@@ -37,11 +38,19 @@ def option(
         minimum: Smallest number allowed.
         maximum: Largest number allowed.
         choices: The words allowed.
+        none_is_a_word: Whether ``none`` is a value of its own. Else it stands for no value where
+            the field may have none; an empty text and ``null`` always do.
 
     Returns:
         A dataclass field; typed as the default so that the annotation is checked.
     """
-    metadata = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices}
+    metadata = {
+        "help": help,
+        "minimum": minimum,
+        "maximum": maximum,
+        "choices": choices,
+        "none_is_a_word": none_is_a_word,
+    }
     field: T = dataclasses.field(default=default, metadata=metadata)
     return field
 
@@ -86,7 +95,8 @@ def resolve(
 
     Args:
         config: The configuration class.
-        layers: Mappings of field to value, later ones win; ``None`` values are left out.
+        layers: Mappings of field to value, later ones win. ``None`` in the last one is a flag that
+            was not given; below it is a file's word for no value, where the field may have none.
         sets: Texts of the form ``field=value``, laid between the first layers and the last one.
 
     Returns:
@@ -99,7 +109,12 @@ def resolve(
     *lower, top = layers or ({},)
     merged: dict[str, object] = {}
     for layer in lower:
-        merged.update({name: value for name, value in layer.items() if value is not None})
+        merged.update(
+            (name, value)
+            for name, value in layer.items()
+            if value is not None or _may_be_none(known.get(name))
+        )
+    rules = {field.name: field.metadata for field in dataclasses.fields(config)}
     for text in sets:
         name, equals, value = text.partition("=")
         if not equals:
@@ -107,7 +122,7 @@ def resolve(
                 f"`--set {text}` is not of the form `field=value`.",
                 fix=f"Write for example `--set {next(iter(known))}=...`.",
             )
-        merged[name] = _parse(value, known[name]) if name in known else value
+        merged[name] = _parse(value, known[name], rules[name]) if name in known else value
     merged.update({name: value for name, value in top.items() if value is not None})
     unknown = [name for name in merged if name not in known]
     if unknown:
@@ -116,7 +131,7 @@ def resolve(
             f"{config.__name__} has no field {' '.join(hints)}",
             fix=f"Known fields: {', '.join(known)}.",
         )
-    return config(**{name: _as_tuple(value, known[name]) for name, value in merged.items()})
+    return config(**{name: _fitted(value, known[name]) for name, value in merged.items()})
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
@@ -125,10 +140,15 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
     return (annotation,)
 
 
-def _parse(text: str, annotation: Any) -> object:
+def _may_be_none(annotation: Any) -> bool:
+    return type(None) in _alternatives(annotation)
+
+
+def _parse(text: str, annotation: Any, rules: Mapping[str, Any]) -> object:
     """Read a text as the annotated type; what cannot be read stays a text for the check."""
     kinds = _alternatives(annotation)
-    if type(None) in kinds and text.lower() in ("none", "null", ""):
+    words = ("null", "") if rules["none_is_a_word"] else ("none", "null", "")
+    if type(None) in kinds and text.lower() in words:
         return None
     if bool in kinds and text.lower() in ("true", "false"):
         return text.lower() == "true"
@@ -141,14 +161,23 @@ def _parse(text: str, annotation: Any) -> object:
     for kind in kinds:
         if typing.get_origin(kind) is tuple:
             inner = typing.get_args(kind)[0]
-            return tuple(_parse(part.strip(), inner) for part in text.split(",") if part.strip())
+            parts = (part.strip() for part in text.split(","))
+            return tuple(_parse(part, inner, rules) for part in parts if part)
     return text
 
 
-def _as_tuple(value: object, annotation: Any) -> object:
-    """Files have lists where configurations have tuples."""
-    several = any(typing.get_origin(kind) is tuple for kind in _alternatives(annotation))
-    return tuple(value) if several and isinstance(value, list) else value
+def _fitted(value: object, annotation: Any) -> object:
+    """Give a file's list as a tuple, its whole number as a float, its ``none`` as no value."""
+    kinds = _alternatives(annotation)
+    if value == "none" and type(None) in kinds and str not in kinds:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        meant = float in kinds and int not in kinds and abs(value) < HUGE
+        return float(value) if meant else value
+    several = [kind for kind in kinds if typing.get_origin(kind) is tuple]
+    if several and isinstance(value, (list, tuple)):
+        return tuple(_fitted(part, typing.get_args(several[0])[0]) for part in value)
+    return value
 
 
 def _problem(value: object, annotation: Any, rules: Mapping[str, Any]) -> str:

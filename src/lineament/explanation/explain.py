@@ -21,6 +21,8 @@ from lineament.runtime.sources import photo_files
 DOCUMENT = "explanations.json"
 KIND = "explanations"
 SCHEMA_VERSION = 1
+CLASS_ACTIVATION = "class activation map (Zhou et al. 2016)"
+METHODS = {"mlp": "HiResCAM (Draelos & Carin 2020)"}  # by head, where it is another
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,9 @@ def explain(
     """Lay class activation maps over photos; needs no torch.
 
     The map is exact for these models: its mean over the grid is the class's logit (Zhou et al.
-    2016, "Learning deep features for discriminative localization"). Colours run from the photo's
-    weakest to its strongest evidence and say nothing about another photo's.
+    2016, "Learning deep features for discriminative localization"; for a head with a hidden layer
+    Draelos & Carin 2020, "Use HiResCAM instead of Grad-CAM"). Colours run from the photo's weakest
+    to its strongest evidence and say nothing about another photo's.
 
     Args:
         model: A bundle or a run.
@@ -112,17 +115,23 @@ def explain(
         document = {
             **stamp(KIND, SCHEMA_VERSION),
             "model": str(model),
-            "method": "class activation map (Zhou et al. 2016)",
+            "method": _method(predictor),
             "explanations": [dataclasses.asdict(each) for each in explained],
         }
         (folder / DOCUMENT).write_text(json_text(document), encoding="utf-8")
     return explained
 
 
+def _method(predictor: Predictor) -> str:
+    head = predictor.provenance.get("head")
+    kind = str(head.get("kind")) if isinstance(head, dict) else "linear"
+    return METHODS.get(kind, CLASS_ACTIVATION)
+
+
 def _explain_one(
     predictor: Predictor, path: Path, folder: Path, number: int, settings: ExplainConfig
 ) -> Explanation:
-    image = decode(path, short_side_px=predictor.preprocessing.size_px)
+    image = decode(path, short_side_px=predictor.preprocessing.needed_short_side_px)
     probabilities, maps = predictor.activation(image)
     answer = int(np.argmax(probabilities))
     shown = predictor.classes.index(settings.of_class) if settings.of_class else answer

@@ -41,12 +41,7 @@ def export(
     source = run if isinstance(run, Run) else Run.open(run)
     card = source.card
     progress.note("comparing PyTorch with ONNX Runtime on the golden photos")
-    model = load_classifier(
-        str(card.backbone["name"]),
-        card.preprocessing,
-        n_classes=len(card.classes),
-        weights=source.weights_path,
-    )
+    model = load_classifier(card, source.weights_path)
     graph = source.graph_path.read_bytes()
     files = golden_files()
     engine = OnnxRuntimeEngine(graph, name=str(source.graph_path))

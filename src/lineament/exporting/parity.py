@@ -48,7 +48,7 @@ def compare(
         files: Image files by name.
         temperature: The run's temperature, which the graph already holds.
     """
-    short_side_px = model.backbone.preprocessing.size_px
+    short_side_px = model.backbone.preprocessing.needed_short_side_px
     expected, shipped = {}, {}
     model.eval()
     for name, data in files.items():

@@ -6,6 +6,7 @@ module that trains and the ONNX graph that ships compute the same and are tested
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import cast
 
@@ -51,6 +52,22 @@ class Preprocessing:
             scale when shrinking.
         mean: Subtracted per channel, R G B, on a scale of 0 to 1.
         std: Divided by per channel, R G B, on a scale of 0 to 1.
+        crop_fraction: Part of each side of what `fit` shows, around its centre, that is seen; above
+            0, at most 1.
+
+    Example:
+        >>> rule = Preprocessing(
+        ...     size_px=224,
+        ...     fit="crop",
+        ...     interpolation="bicubic",
+        ...     mean=(0.5, 0.5, 0.5),
+        ...     std=(0.5, 0.5, 0.5),
+        ...     crop_fraction=0.875,
+        ... )
+        >>> rule.window(256, 400)
+        Window(top=16.0, left=88.0, height=224.0, width=224.0)
+        >>> rule.needed_short_side_px
+        256
     """
 
     size_px: int
@@ -58,13 +75,19 @@ class Preprocessing:
     interpolation: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    crop_fraction: float = 1.0
+
+    @property
+    def needed_short_side_px(self) -> int:
+        """The shorter side below which a photo has fewer pixels in the window than the input."""
+        return math.ceil(self.size_px / self.crop_fraction)
 
     def window(self, height: int, width: int) -> Window:
         """The part of an image of that size that the model sees."""
-        if self.fit == "squash":
-            return Window(top=0.0, left=0.0, height=float(height), width=float(width))
-        side = float(min(height, width) if self.fit == "crop" else max(height, width))
-        return Window(top=(height - side) / 2, left=(width - side) / 2, height=side, width=side)
+        tall, wide = height * self.crop_fraction, width * self.crop_fraction
+        if self.fit != "squash":
+            tall = wide = min(tall, wide) if self.fit == "crop" else max(tall, wide)
+        return Window(top=(height - tall) / 2, left=(width - wide) / 2, height=tall, width=wide)
 
     def as_dict(self) -> dict[str, object]:
         """For an artifact."""
@@ -84,6 +107,8 @@ class Preprocessing:
                 interpolation=str(document["interpolation"]),
                 mean=_three(document["mean"]),
                 std=_three(document["std"]),
+                # Artifacts of the time before it was stated show all of what `fit` shows.
+                crop_fraction=_fraction(document.get("crop_fraction", 1.0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
@@ -190,6 +215,12 @@ def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"size_px is {value!r}")
     return value
+
+
+def _fraction(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError(f"crop_fraction is {value!r}")
+    return float(value)
 
 
 def _three(values: object) -> tuple[float, float, float]:

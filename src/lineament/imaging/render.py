@@ -52,8 +52,9 @@ def place_heat(
         return np.zeros((height, width), dtype=np.float32)
     scaled = ((grid - low) / (high - low)).astype(np.float32)
     top, left = max(0, round(window.top)), max(0, round(window.left))
-    bottom = min(height, round(window.top + window.height))
-    right = min(width, round(window.left + window.width))
+    # A part of a tiny image may be less than a pixel; the one at its centre is then shown.
+    bottom = min(height, max(top + 1, round(window.top + window.height)))
+    right = min(width, max(left + 1, round(window.left + window.width)))
     # Only the part that lies on the image is made: a letterbox around a strip is huge.
     across, down = grid.shape[1] / window.width, grid.shape[0] / window.height
     box = (

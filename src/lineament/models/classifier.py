@@ -1,38 +1,61 @@
-"""Classifier: backbone, global average pooling and one linear layer, from raw pixels to logits.
+"""Classifier: backbone, global average pooling and a head, from raw pixels to logits."""
 
-Because the head is linear over averaged features, the class activation map (Zhou et al. 2016) is
-exact: its mean over the grid is the logit.
-"""
-
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from lineament.artifacts.run import RunCard
 from lineament.core.errors import ArtifactError
 from lineament.imaging.preprocess import CUBIC_A, TOUCH, Preprocessing
 from lineament.models.backbones import Backbone, create_backbone
+from lineament.models.heads import Head, head_from_dict
 
 
 class Classifier(nn.Module):
-    """A backbone with a linear head.
+    """A backbone with a head.
 
     Args:
         backbone: Normalised pixels to a feature map.
-        n_classes: How many classes.
+        head: Pooled features to logits.
+        mirrored_view: Outside training, see a photo and its mirror image, turn the second map of
+            features back and average both; training sees the photo alone.
     """
 
-    def __init__(self, backbone: Backbone, n_classes: int) -> None:
+    def __init__(self, backbone: Backbone, head: Head, *, mirrored_view: bool = False) -> None:
         super().__init__()
         self.backbone = backbone
-        self.head = nn.Linear(backbone.n_features, n_classes)
+        self.head = head
+        self.mirrored_view = mirrored_view
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Map preprocessed pixels ``float32 (N, 3, S, S)`` to logits ``float32 (N, C)``."""
-        logits: Tensor = self.head(self.backbone(pixels).mean(dim=(2, 3)))
+    def forward(self, pixels: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Score preprocessed pixels.
+
+        Args:
+            pixels: ``float32 (N, 3, S, S)``.
+            labels: The right classes, ``int64 (N,)``, for heads with a margin in training; absent
+                where a photo has no single right class, as after mixup.
+
+        Returns:
+            Logits ``float32 (N, C)``.
+        """
+        # In float32 also where the map is bfloat16: embeddings differ by less than its steps.
+        embedding = self.features(pixels).mean(dim=(2, 3), dtype=torch.float32)
+        logits: Tensor = self.head(embedding, labels)
         return logits
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """The map of features that is pooled, ``(N, D, h, w)``: the mean of both views if two."""
+        if self.training or not self.mirrored_view:
+            features: Tensor = self.backbone(pixels)
+            return features
+        both: Tensor = self.backbone(torch.cat([pixels, pixels.flip(3)]))
+        straight, mirrored = both.chunk(2)
+        return (straight + mirrored.flip(3)) / 2
 
     def probabilities(self, image: Tensor, *, temperature: float) -> Tensor:
         """Answer one image of any size, ``uint8 (H, W, 3)``: probabilities ``float32 (C,)``."""
@@ -82,23 +105,31 @@ def _resize_matrix(
     return weights / safe, inside
 
 
-def load_classifier(
-    name: str, preprocessing: Preprocessing, *, n_classes: int, weights: Path
-) -> Classifier:
+def load_classifier(card: RunCard, weights: Path) -> Classifier:
     """Build a trained classifier again from what a run holds.
 
     Args:
-        name: Of the backbone.
-        preprocessing: As the run states it.
-        n_classes: How many classes.
+        card: What the run says about itself.
         weights: The run's safetensors file.
 
     Raises:
-        ArtifactError: The weights do not fit the network.
+        ArtifactError: The weights do not fit the network, or the run states what this version does
+            not know.
     """
-    backbone = create_backbone(name, "none", size_px=preprocessing.size_px, fit=preprocessing.fit)
-    backbone.preprocessing = preprocessing
-    model = Classifier(backbone, n_classes)
+    stated = card.preprocessing
+    name, n_classes = str(card.backbone["name"]), len(card.classes)
+    widths = cast(Sequence[int] | None, card.backbone.get("widths"))
+    backbone = create_backbone(
+        name,
+        "none",
+        size_px=stated.size_px,
+        fit=stated.fit,
+        crop_fraction=stated.crop_fraction,
+        widths=None if widths is None else tuple(widths),
+    )
+    backbone.preprocessing = stated
+    head = head_from_dict(card.head, backbone.n_features, n_classes=n_classes)
+    model = Classifier(backbone, head, mirrored_view=card.mirrored_view)
     try:
         model.load_state_dict(load_file(weights))
     except (RuntimeError, SafetensorError) as error:

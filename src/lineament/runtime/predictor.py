@@ -174,7 +174,7 @@ def logits_of(
 
 def _answer(engine: Engine, preprocessing: Preprocessing, path: Path) -> Answer:
     try:
-        image = decode(path, short_side_px=preprocessing.size_px)
+        image = decode(path, short_side_px=preprocessing.needed_short_side_px)
     except ImageError as error:
         return Answer(source=printable(str(path)), probabilities=None, error=error.what)
     probabilities = _first(engine.run(image[None], ["probabilities"]))
@@ -184,13 +184,13 @@ def _answer(engine: Engine, preprocessing: Preprocessing, path: Path) -> Answer:
 def _score(
     engine: Engine, preprocessing: Preprocessing, path: Path
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    image = decode_photo(path, short_side_px=preprocessing.size_px)
+    image = decode_photo(path, short_side_px=preprocessing.needed_short_side_px)
     probabilities, activation = engine.run(image[None], ["probabilities", "activation"])
     return probabilities[0], activation[0].mean(axis=(1, 2))
 
 
 def _embedding(engine: Engine, preprocessing: Preprocessing, path: Path) -> NDArray[np.float32]:
-    image = decode_photo(path, short_side_px=preprocessing.size_px)
+    image = decode_photo(path, short_side_px=preprocessing.needed_short_side_px)
     return _first(engine.run(image[None], ["embedding"]))
 
 

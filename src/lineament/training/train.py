@@ -1,31 +1,43 @@
 """Train: a dataset in, a run out, whichever of the three modes."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
+from accelerate import Accelerator
 from numpy.typing import NDArray
 from safetensors.torch import save
 
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.run import DOCUMENT, GRAPH, WEIGHTS, Run, RunCard, write_run
-from lineament.core.errors import UsageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.files import atomic_folder, require_free
 from lineament.core.machine import machine, versions
 from lineament.core.progress import QUIET, Progress
 from lineament.measure.calibration import fit_temperature, softmax
-from lineament.models.backbones import Backbone, create_backbone
 from lineament.models.classifier import Classifier
 from lineament.models.graph import backbone_graph, classifier_graph
 from lineament.runtime.engines import OnnxRuntimeEngine
 from lineament.runtime.predictor import logits_of
-from lineament.training.features import frozen_features
-from lineament.training.heads import Head, fit_head
-from lineament.training.loop import fit
+from lineament.training.assembling import (
+    both_pixels,
+    make_backbone,
+    make_classifier,
+    solve_head,
+)
+from lineament.training.checking import checked
+from lineament.training.fitting.budget import Clock, seconds_of
+from lineament.training.fitting.checkpoints import Checkpoints, State
+from lineament.training.fitting.fit import fit
+from lineament.training.fitting.processes import (
+    accelerator_for,
+    is_main_process,
+    n_processes,
+)
 from lineament.training.recipe import TrainConfig
 
 __all__ = ["TrainConfig", "train"]
@@ -38,10 +50,11 @@ class _Trained:
     """A trained model, before calibration."""
 
     model: Classifier
-    backbone: onnx.ModelProto
+    graph: onnx.ModelProto
     validation_logits: FloatArray
-    chosen: dict[str, object]
-    history: tuple[dict[str, object], ...]
+    chosen: Mapping[str, object]
+    history: tuple[Mapping[str, object], ...]
+    training: Mapping[str, object]
 
 
 def train(
@@ -50,18 +63,21 @@ def train(
     *,
     config: TrainConfig | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     progress: Progress = QUIET,
     executor: Executor | None = None,
 ) -> Run:
     """Train a classifier on a dataset's train split, choosing on its validation split.
 
-    The test split is not read.
+    The test split is not read. Started by a launcher (``accelerate launch``, ``torchrun``), several
+    processes train one model together; the first of them speaks and writes.
 
     Args:
         dataset: A dataset, or its folder.
         out: The run's folder, made whole or not at all.
         config: The recipe; ``None`` is a head on the default backbone.
-        overwrite: Replace what stands at ``out``.
+        overwrite: Replace what stands at ``out``, and throw away an interrupted training.
+        resume: Go on with an interrupted training of the same recipe and dataset, if there is one.
         progress: Who listens.
         executor: Where photos are decoded and run; ``None`` is one thread per core.
 
@@ -69,35 +85,142 @@ def train(
         The run.
 
     Raises:
-        UsageError: The recipe asks for what cannot be, or training diverged.
+        UsageError: The recipe asks for what cannot be, training diverged, or an interrupted
+            training is in the way.
         ArtifactError: The dataset or a weights file is absent or damaged, a photo is not the one
             that was prepared, or ``out`` is in the way.
         DataError: A photo cannot be read, or the dataset has no such fold.
         MissingExtraError: The package with the weights is not installed.
     """
-    recipe = _checked(config or TrainConfig())
+    recipe = checked(config or TrainConfig())
+    clock = Clock(seconds_of(recipe.time_budget) if recipe.time_budget else None)
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     if recipe.fold is not None:
         data = data.fold(recipe.fold)
-    data.verify("train", "validation")
     where = executor or LocalExecutor()
-    weights = "none" if recipe.mode == "scratch" else recipe.weights
-    backbone = create_backbone(
-        recipe.backbone, weights, size_px=recipe.size_px, fit=recipe.fit, seed=recipe.seed
-    )
+    checkpoints = Checkpoints(out, _identity(recipe, data), writes=is_main_process())
+    state = checkpoints.begin(resume=resume, overwrite=overwrite)
+    data.verify("train", "validation")
     if recipe.mode == "head":
-        trained = _train_head(data, backbone, recipe, where, progress)
-    else:
-        trained = _train_all(data, backbone, recipe, where, progress)
-    labels = np.asarray([each.label for each in data.samples("validation")], dtype=np.int64)
+        _write(out, data, recipe, _train_head(data, recipe, where, progress), overwrite=overwrite)
+        return Run.open(out)
+    heard = progress if is_main_process() else QUIET
+    accelerator = accelerator_for(recipe)
+    trained = _train_layers(
+        data, recipe, accelerator, checkpoints, state, clock, executor=where, progress=heard
+    )
+    if trained is not None:
+        _write(out, data, recipe, trained, overwrite=overwrite)
+    accelerator.wait_for_everyone()
+    checkpoints.clear()
+    return Run.open(out)
+
+
+def _identity(recipe: TrainConfig, data: Dataset) -> dict[str, object]:
+    """What a training depends on: it is resumed only where all of this is the same."""
+    return {
+        "recipe": recipe.as_dict(),
+        "dataset": data.fingerprint,
+        "processes": n_processes(),
+    }
+
+
+def _train_head(
+    data: Dataset, recipe: TrainConfig, executor: Executor, progress: Progress
+) -> _Trained:
+    backbone = make_backbone(recipe)
+    solved = solve_head(data, backbone, recipe, executor, progress)
+    with torch.no_grad():
+        logits = solved.head.eval()(torch.from_numpy(solved.validation)).numpy()
+    return _Trained(
+        model=Classifier(backbone, solved.head, mirrored_view=recipe.mirrored_view),
+        graph=solved.graph,
+        validation_logits=logits,
+        chosen=solved.chosen,
+        history=solved.history,
+        training={"engine": solved.engine},
+    )
+
+
+def _train_layers(
+    data: Dataset,
+    recipe: TrainConfig,
+    accelerator: Accelerator,
+    checkpoints: Checkpoints,
+    state: State | None,
+    clock: Clock,
+    *,
+    executor: Executor,
+    progress: Progress,
+) -> _Trained | None:
+    """Train in the loop; only the process that writes gets the model."""
+    is_warm = recipe.mode == "finetune" and state is None
+    model = make_classifier(data, recipe, is_warm=is_warm, executor=executor, progress=progress)
+    with accelerator.main_process_first():  # the others find the photos decoded
+        train, validation = both_pixels(
+            data, model.backbone, recipe, executor=executor, progress=progress
+        )
+    outcome = fit(
+        model,
+        train,
+        validation,
+        recipe,
+        accelerator=accelerator,
+        checkpoints=checkpoints,
+        state=state,
+        clock=clock,
+        progress=progress,
+    )
+    if not accelerator.is_main_process:
+        return None
+    model = model.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs lack it
+    progress.note("writing the graph")
+    graph = backbone_graph(model.backbone)
+    shipped = _shipped(graph, model, temperature=1.0)
+    # Calibrated on what ships: float32 through ONNX Runtime, whatever precision it was trained in.
+    logits = logits_of(
+        OnnxRuntimeEngine(shipped, name="the trained graph"),
+        [data.path(each) for each in data.samples("validation")],
+        model.backbone.preprocessing,
+        executor=executor,
+    )
+    return _Trained(
+        model=model,
+        graph=graph,
+        validation_logits=logits,
+        chosen={"epoch": outcome.epoch, "validation_loss": outcome.validation_loss},
+        history=outcome.history,
+        training={"stopped": outcome.stopped, **outcome.cost},
+    )
+
+
+def _shipped(graph: onnx.ModelProto, model: Classifier, *, temperature: float) -> bytes:
+    """The whole graph, from pixels to probabilities."""
+    return classifier_graph(
+        graph,
+        model.backbone.preprocessing,
+        model.head.spec(),
+        temperature=temperature,
+        mirrored_view=model.mirrored_view,
+    )
+
+
+def _write(
+    out: Path, data: Dataset, recipe: TrainConfig, trained: _Trained, *, overwrite: bool
+) -> None:
+    """Calibrate and write the run."""
+    model, samples = trained.model, data.samples("validation")
+    labels = np.asarray([each.label for each in samples], dtype=np.int64)
     temperature = fit_temperature(trained.validation_logits, labels)
     card = RunCard(
         mode=recipe.mode,
         classes=data.classes,
-        preprocessing=backbone.preprocessing,
+        preprocessing=model.backbone.preprocessing,
         temperature=temperature.value,
-        backbone=backbone.provenance,
+        backbone=model.backbone.provenance,
+        head=model.head.as_dict(),
+        mirrored_view=recipe.mirrored_view,
         recipe=recipe.as_dict(),
         dataset={
             "fingerprint": data.fingerprint,
@@ -106,150 +229,22 @@ def train(
             "photos": {split: len(samples) for split, samples in data.splits.items()},
         },
         seed=recipe.seed,
-        chosen={
-            **trained.chosen,
-            "validation_loss_calibrated": temperature.nll_after,
-        },
+        chosen={**trained.chosen, "validation_loss_calibrated": temperature.nll_after},
+        training=trained.training,
         versions=versions(),
         machine=machine(),
     )
-    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
-        _write_model(folder, trained, card)
-        validation = _validation_predictions(data, trained.validation_logits, labels, card)
-        validation.write_parquet(folder / "predictions" / "validation.parquet")
-        write_run(folder, card, trained.history)
-    return Run.open(out)
-
-
-def _checked(recipe: TrainConfig) -> TrainConfig:
-    if recipe.mode == "scratch" and recipe.weights not in (None, "none"):
-        raise UsageError(
-            f"`--mode scratch` starts from random weights, but `--weights {recipe.weights}` was "
-            "given.",
-            fix="Leave `--weights` out, or use `--mode finetune`.",
-        )
-    if recipe.mode == "finetune" and recipe.weights == "none":
-        raise UsageError(
-            "`--mode finetune` needs weights to start from, but `--weights none` was given.",
-            fix="Use `--mode scratch`, or name weights.",
-        )
-    idle = [name for name in ("epochs", "learning_rate") if getattr(recipe, name) is not None]
-    if recipe.mode == "head" and idle:
-        raise UsageError(
-            f"`--mode head` has no epochs and no rate, but {' and '.join(idle)} was given.",
-            fix="Use `--mode finetune` to train all layers.",
-        )
-    return recipe
-
-
-def _train_head(
-    data: Dataset, backbone: Backbone, recipe: TrainConfig, executor: Executor, progress: Progress
-) -> _Trained:
-    head, graph, validation = _head_on_frozen(data, backbone, recipe, executor, progress)
-    model = Classifier(backbone, len(data.classes))
-    _set_head(model, head)
-    return _Trained(
-        model=model,
-        backbone=graph,
-        validation_logits=head.logits(validation),
-        chosen={
-            "regularisation": head.regularisation,
-            "validation_loss": head.validation_loss,
-        },
-        history=head.history,
-    )
-
-
-def _train_all(
-    data: Dataset, backbone: Backbone, recipe: TrainConfig, executor: Executor, progress: Progress
-) -> _Trained:
-    torch.manual_seed(recipe.seed)
-    model = Classifier(backbone, len(data.classes))
-    if recipe.mode == "finetune":
-        _set_head(model, _head_on_frozen(data, backbone, recipe, executor, progress)[0])
-    photos = {
-        split: [(data.path(each), each.label) for each in data.samples(split)]
-        for split in ("train", "validation")
-    }
-    outcome = fit(
-        model,
-        photos["train"],
-        photos["validation"],
-        recipe,
-        executor=executor,
-        progress=progress,
-    )
-    model = model.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs lack it
-    progress.note("writing the graph")
-    graph = backbone_graph(backbone)
-    weight, bias = _head_arrays(model)
-    shipped = classifier_graph(graph, backbone.preprocessing, weight, bias, temperature=1.0)
-    # Calibrated on what ships: float32 through ONNX Runtime, whatever precision it was trained in.
-    logits = logits_of(
-        OnnxRuntimeEngine(shipped, name="the trained graph"),
-        [path for path, _ in photos["validation"]],
-        backbone.preprocessing,
-        executor=executor,
-    )
-    return _Trained(
-        model=model,
-        backbone=graph,
-        validation_logits=logits,
-        chosen={"epoch": outcome.epoch, "validation_loss": outcome.validation_loss},
-        history=outcome.history,
-    )
-
-
-def _head_on_frozen(
-    data: Dataset, backbone: Backbone, recipe: TrainConfig, executor: Executor, progress: Progress
-) -> tuple[Head, onnx.ModelProto, FloatArray]:
-    """Fit a head on the frozen backbone; also give the graph and the validation features."""
-    progress.note(f"writing the graph of {backbone.name}")
-    graph = backbone_graph(backbone)
-    train_part, validation_part = frozen_features(
-        data, graph, backbone.preprocessing, executor=executor, progress=progress
-    )
-    head = fit_head(
-        train_part,
-        validation_part,
-        n_classes=len(data.classes),
-        regularisation=recipe.regularisation,
-        progress=progress,
-    )
-    return head, graph, validation_part[0]
-
-
-def _set_head(model: Classifier, head: Head) -> None:
-    with torch.no_grad():
-        model.head.weight.copy_(torch.from_numpy(head.weight))
-        model.head.bias.copy_(torch.from_numpy(head.bias))
-
-
-def _head_arrays(model: Classifier) -> tuple[FloatArray, FloatArray]:
-    weight: FloatArray = model.head.weight.detach().numpy().astype(np.float32)
-    bias: FloatArray = model.head.bias.detach().numpy().astype(np.float32)
-    return weight, bias
-
-
-def _write_model(folder: Path, trained: _Trained, card: RunCard) -> None:
-    weight, bias = _head_arrays(trained.model)
-    graph = classifier_graph(
-        trained.backbone, card.preprocessing, weight, bias, temperature=card.temperature
-    )
-    (folder / GRAPH).write_bytes(graph)
-    tensors = {key: value.contiguous() for key, value in trained.model.state_dict().items()}
-    (folder / WEIGHTS).write_bytes(save(tensors))  # its `save_file` makes files private
-
-
-def _validation_predictions(
-    data: Dataset, logits: FloatArray, labels: NDArray[np.int64], card: RunCard
-) -> Predictions:
-    samples = data.samples("validation")
-    return Predictions(
+    answers = Predictions(
         samples=tuple(each.filename for each in samples),
         classes=data.classes,
-        probabilities=softmax(logits, temperature=card.temperature),
-        logits=logits,
+        probabilities=softmax(trained.validation_logits, temperature=card.temperature),
+        logits=trained.validation_logits,
         labels=labels,
         groups=tuple(each.group for each in samples),
     )
+    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
+        (folder / GRAPH).write_bytes(_shipped(trained.graph, model, temperature=temperature.value))
+        tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
+        (folder / WEIGHTS).write_bytes(save(tensors))  # its `save_file` makes files private
+        answers.write_parquet(folder / "predictions" / "validation.parquet")
+        write_run(folder, card, trained.history)

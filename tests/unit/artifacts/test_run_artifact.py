@@ -29,6 +29,8 @@ CARD = RunCard(
     chosen={"epoch": 2},
     versions={"python": "3.11"},
     machine={"cores": 2},
+    head={"kind": "mlp", "dropout": 0.5, "hidden": 256},
+    mirrored_view=True,
 )
 HISTORY = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
 FIX = "\n  fix: Train again; a run is not edited by hand."
@@ -58,6 +60,25 @@ def refusal(root: Path) -> str:
 
 def test_round_trip_keeps_the_card(root: Path) -> None:
     assert Run.open(root).card == CARD
+
+
+def test_run_of_the_time_before_heads_were_stated_has_a_linear_one(root: Path) -> None:
+    document = json.loads((root / "run.json").read_text(encoding="utf-8"))
+    del document["head"], document["mirrored_view"], document["preprocessing"]["crop_fraction"]
+    (root / "run.json").write_text(json.dumps(document), encoding="utf-8")
+
+    card = Run.open(root).card
+
+    assert card.head == {"kind": "linear", "dropout": 0.0}
+    assert card.mirrored_view is False
+    assert card.preprocessing.crop_fraction == 1.0
+
+
+def test_provenance_tells_the_head_and_the_views() -> None:
+    provenance = CARD.provenance()
+
+    assert provenance["head"] == {"kind": "mlp", "dropout": 0.5, "hidden": 256}
+    assert provenance["mirrored_view"] is True
 
 
 def test_paths_are_inside_the_run(root: Path) -> None:
@@ -138,6 +159,10 @@ def test_other_kind_is_refused(root: Path) -> None:
         ("temperature", None),
         ("seed", 1.5),
         ("backbone", []),
+        ("head", []),
+        ("head", None),
+        ("mirrored_view", 1),
+        ("mirrored_view", None),
         ("mode", None),
         ("files", None),
         ("preprocessing", {}),

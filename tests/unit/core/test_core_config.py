@@ -23,11 +23,14 @@ class Recipe(Config):
     parts: tuple[float, ...] = option((0.7, 0.3), help="Split.", minimum=0.0, maximum=1.0)
     tags: tuple[str, ...] = option((), help="Words.", choices=("day", "night"))
     corner: tuple[int, int] = option((0, 0), help="Place.")
+    source: str | None = option(None, help="From where.", none_is_a_word=True)
+    top: float | None = option(1.0, help="Largest.")
 
 
 FIX_RANGE = "\n  fix: Give a value in that range, or leave it out for the default."
 FIX_KNOWN = (
-    "\n  fix: Known fields: epochs, rate, fit, name, mirror, seed, limit, parts, tags, corner."
+    "\n  fix: Known fields: epochs, rate, fit, name, mirror, seed, limit, parts, tags, corner, "
+    "source, top."
 )
 
 
@@ -51,6 +54,8 @@ def test_dictionary_holds_every_field() -> None:
         "parts": (0.7, 0.3),
         "tags": (),
         "corner": (0, 0),
+        "source": None,
+        "top": 1.0,
     }
 
 
@@ -202,6 +207,10 @@ def test_field_that_is_not_a_text_is_unknown() -> None:
         ("parts=", "parts", ()),
         ("tags=day,night", "tags", ("day", "night")),
         ("corner=3,4", "corner", (3, 4)),
+        ("source=none", "source", "none"),
+        ("source=null", "source", None),
+        ("source=", "source", None),
+        ("top=none", "top", None),
     ],
 )
 def test_set_text_is_read_as_the_fields_type(text: str, field: str, value: object) -> None:
@@ -262,6 +271,38 @@ def test_flag_that_was_not_given_leaves_the_file_alone() -> None:
 
 def test_empty_value_in_a_file_leaves_the_default_alone() -> None:
     assert resolve(Recipe, {"epochs": None}, {}).epochs == 5
+
+
+def test_empty_value_in_a_file_is_no_value_where_there_may_be_none() -> None:
+    assert resolve(Recipe, {"top": None}, {}).top is None
+
+
+@pytest.mark.parametrize(("field", "value"), [("top", None), ("source", "none")])
+def test_none_in_a_file_is_a_word_only_where_a_text_is_meant(field: str, value: object) -> None:
+    assert getattr(resolve(Recipe, {field: "none"}, {}), field) == value
+
+
+def test_flag_that_was_not_given_is_not_no_value() -> None:
+    assert resolve(Recipe, {"top": None}, {"top": None}, sets=["top=3"]).top == 3.0
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "value"),
+    [("rate", 2, 2.0), ("top", 2, 2.0), ("parts", [1, 0], (1.0, 0.0)), ("epochs", 2, 2)],
+)
+def test_whole_number_from_a_file_has_the_type_of_its_field(
+    field: str, given: object, value: object
+) -> None:
+    read = getattr(resolve(Recipe, {field: given}, {}), field)
+
+    assert repr(read) == repr(value)
+
+
+def test_number_too_large_for_a_float_is_refused_like_any_other() -> None:
+    with pytest.raises(
+        UsageError, match="`rate` must be a number of at least 0, got 'a huge number'"
+    ):
+        resolve(Recipe, {"rate": 10**400}, {})
 
 
 def test_list_from_a_file_fills_a_field_of_several_values() -> None:

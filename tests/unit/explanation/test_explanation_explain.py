@@ -89,6 +89,20 @@ def test_document_states_every_explanation(
     }
 
 
+def test_document_names_the_method_of_a_head_with_a_hidden_layer(
+    small_run: Run, photo_files: list[Path], tmp_path: Path
+) -> None:
+    run = shutil.copytree(small_run.root, tmp_path / "run")
+    card = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    card["head"] = {"kind": "mlp", "dropout": 0.0, "hidden": 8}
+    (run / "run.json").write_text(json.dumps(card), encoding="utf-8")
+
+    explain(run, photo_files[:1], tmp_path / "out")
+
+    document = json.loads((tmp_path / "out" / "explanations.json").read_text(encoding="utf-8"))
+    assert document["method"] == "HiResCAM (Draelos & Carin 2020)"
+
+
 def test_run_is_explained_as_its_bundle_is(
     small_run: Run, small_bundle: Path, photo_files: list[Path], tmp_path: Path
 ) -> None:

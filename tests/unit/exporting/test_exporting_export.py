@@ -110,7 +110,7 @@ def test_golden_photos_travel_with_answers_that_the_bundle_gives(
 ) -> None:
     assert {photo.name: photo.data for photo in card.golden} == golden_files()
     for photo in card.golden:
-        image = decode(photo.data, short_side_px=card.preprocessing.size_px)
+        image = decode(photo.data, short_side_px=card.preprocessing.needed_short_side_px)
         answer = engine.run(image[None], ["probabilities"])[0][0]
 
         assert np.abs(answer - np.asarray(photo.probabilities)).max() <= 1e-3, photo.name

@@ -25,7 +25,13 @@ FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BI
 SIZES = [(48, 64), (301, 200), (7, 11), (32, 32), (40, 5000), (1, 1), (1, 50)]
 
 
-def spec(size_px: int = 32, fit: str = "squash", interpolation: str = "bilinear") -> Preprocessing:
+def spec(
+    size_px: int = 32,
+    fit: str = "squash",
+    interpolation: str = "bilinear",
+    *,
+    crop_fraction: float = 1.0,
+) -> Preprocessing:
     """Mean 0 and std 1/255: the output is on the scale of the pixels, 0 to 255."""
     return Preprocessing(
         size_px=size_px,
@@ -33,6 +39,7 @@ def spec(size_px: int = 32, fit: str = "squash", interpolation: str = "bilinear"
         interpolation=interpolation,
         mean=(0.0, 0.0, 0.0),
         std=(1 / 255, 1 / 255, 1 / 255),
+        crop_fraction=crop_fraction,
     )
 
 
@@ -147,6 +154,64 @@ def test_squash_shows_everything() -> None:
     assert spec().window(3, 7) == Window(top=0.0, left=0.0, height=3.0, width=7.0)
 
 
+@pytest.mark.parametrize(
+    ("fit", "expected"),
+    [
+        ("squash", Window(top=5.0, left=10.0, height=10.0, width=20.0)),
+        ("crop", Window(top=5.0, left=15.0, height=10.0, width=10.0)),
+        ("letterbox", Window(top=0.0, left=10.0, height=20.0, width=20.0)),
+    ],
+)
+def test_crop_fraction_takes_the_centre_of_what_is_shown(fit: str, expected: Window) -> None:
+    assert spec(fit=fit, crop_fraction=0.5).window(20, 40) == expected
+
+
+@given(
+    height=st.integers(1, 5000),
+    width=st.integers(1, 5000),
+    fit=st.sampled_from(FITS),
+    fraction=st.floats(0.1, 1.0),
+)
+def test_any_part_lies_centred_in_the_whole(
+    height: int, width: int, fit: str, fraction: float
+) -> None:
+    whole = spec(fit=fit).window(height, width)
+    part = spec(fit=fit, crop_fraction=fraction).window(height, width)
+
+    assert (part.height, part.width) == (whole.height * fraction, whole.width * fraction)
+    assert part.top + part.height / 2 == pytest.approx(height / 2)
+    assert part.left + part.width / 2 == pytest.approx(width / 2)
+
+
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_part_of_a_photo_is_resized_as_pillow_resizes_that_box(
+    interpolation: str, draw_photo: Draw
+) -> None:
+    image, rule = draw_photo(1, 97, 61), spec(32, "squash", interpolation, crop_fraction=0.6)
+
+    expected = pillow(image, rule.window(97, 61), 32, interpolation)
+
+    # Pillow reads beyond its box just as far as the kernel reaches, and so does this.
+    assert np.abs(preprocess(image, rule) - expected).max() < 0.02
+
+
+@given(size_px=st.integers(1, 600), fraction=st.floats(0.1, 1.0), longer=st.integers(0, 900))
+def test_photo_of_the_needed_side_has_a_pixel_for_every_sample(
+    size_px: int, fraction: float, longer: int
+) -> None:
+    for fit in FITS:
+        rule = spec(size_px, fit, crop_fraction=fraction)
+        side = rule.needed_short_side_px
+
+        window = rule.window(side, side + longer)
+
+        assert min(window.height, window.width) >= size_px * (1 - 1e-12)
+
+
+def test_all_of_a_photo_needs_no_more_than_the_input() -> None:
+    assert spec(224).needed_short_side_px == 224
+
+
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 def test_letterbox_padding_is_exactly_zero_after_normalisation(interpolation: str) -> None:
     rule = Preprocessing(
@@ -259,10 +324,25 @@ def document(**changes: object) -> dict[str, object]:
 
 
 def test_dictionary_round_trip() -> None:
-    rule = spec(24, "letterbox", "bicubic")
+    rule = spec(24, "letterbox", "bicubic", crop_fraction=0.875)
 
     assert Preprocessing.from_dict(rule.as_dict()) == rule
     assert Preprocessing.from_dict(document()).mean == (0.5, 0.4, 0.3)
+
+
+def test_artifact_that_names_no_crop_fraction_shows_everything() -> None:
+    assert Preprocessing.from_dict(document()).crop_fraction == 1.0
+
+
+@pytest.mark.parametrize("value", [0, -0.5, 1.01, float("nan"), "0.5", None, True])
+def test_crop_fraction_that_cannot_be_is_refused(value: object) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        Preprocessing.from_dict(document(crop_fraction=value))
+
+    assert str(caught.value) == (
+        f"The artifact states no usable preprocessing (crop_fraction is {value!r}).\n"
+        "  fix: Make it again with this version of Lineament."
+    )
 
 
 @pytest.mark.parametrize("key", ["size_px", "fit", "interpolation", "mean", "std"])

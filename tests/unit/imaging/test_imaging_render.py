@@ -8,15 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lineament.imaging.preprocess import Preprocessing, Window
+from lineament.imaging.preprocess import FITS, Preprocessing, Window
 from lineament.imaging.render import HEAT_STOPS, heat_colours, overlay, place_heat, thumbnail_jpeg
 
 GRID = np.arange(16, dtype=np.float32).reshape(4, 4)
 
 
-def window(fit: str, height: int, width: int) -> Window:
+def window(fit: str, height: int, width: int, *, crop_fraction: float = 1.0) -> Window:
     zeros = (0.0, 0.0, 0.0)
-    rule = Preprocessing(size_px=8, fit=fit, interpolation="bilinear", mean=zeros, std=zeros)
+    rule = Preprocessing(
+        size_px=8,
+        fit=fit,
+        interpolation="bilinear",
+        mean=zeros,
+        std=zeros,
+        crop_fraction=crop_fraction,
+    )
     return rule.window(height, width)
 
 
@@ -74,6 +81,28 @@ def test_cropped_map_stays_inside_its_window() -> None:
     assert (placed[:, :10] == 0).all()
     assert (placed[:, 30:] == 0).all()
     assert (placed[:10, 10:30] > 0.9).all()
+
+
+@given(
+    height=st.integers(1, 30),
+    width=st.integers(1, 30),
+    fit=st.sampled_from(FITS),
+    fraction=st.floats(0.1, 1.0),
+)
+def test_map_of_any_part_of_any_photo_is_placed(
+    height: int, width: int, fit: str, fraction: float
+) -> None:
+    placed = place_heat(GRID, window(fit, height, width, crop_fraction=fraction), height, width)
+
+    assert placed.shape == (height, width)
+    assert placed.max() > 0
+
+
+def test_map_of_the_centre_stays_in_the_centre() -> None:
+    placed = place_heat(GRID + 1, window("squash", 20, 40, crop_fraction=0.5), 20, 40)
+
+    assert np.argwhere(placed > 0).min(axis=0).tolist() == [5, 10]
+    assert np.argwhere(placed > 0).max(axis=0).tolist() == [14, 29]
 
 
 def test_letterboxed_map_loses_only_its_padding() -> None:

@@ -3,7 +3,6 @@
 import functools
 import logging
 
-import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
@@ -12,6 +11,7 @@ from lineament.core.errors import LineamentError
 from lineament.core.version import __version__
 from lineament.models.backbones import Backbone, create_backbone
 from lineament.models.graph import backbone_graph, classifier_graph, feature_graph
+from lineament.models.heads import KINDS, create_head
 
 
 @functools.cache
@@ -20,11 +20,14 @@ def exported() -> tuple[Backbone, onnx.ModelProto]:
     return backbone, backbone_graph(backbone)
 
 
-def whole_graph(n_classes: int = 3) -> onnx.ModelProto:
+def whole_graph(
+    n_classes: int = 3, *, kind: str = "linear", mirrored_view: bool = False
+) -> onnx.ModelProto:
     backbone, proto = exported()
-    weight = np.ones((n_classes, backbone.n_features), np.float32)
-    bias = np.zeros(n_classes, np.float32)
-    graph = classifier_graph(proto, backbone.preprocessing, weight, bias, temperature=1.5)
+    head = create_head(kind, backbone.n_features, n_classes, hidden=7).spec()
+    graph = classifier_graph(
+        proto, backbone.preprocessing, head, temperature=1.5, mirrored_view=mirrored_view
+    )
     return onnx.load_model_from_string(graph)
 
 
@@ -42,20 +45,30 @@ def test_input_is_bytes_of_any_size() -> None:
     assert shapes(whole_graph().graph.input) == {"image": (TensorProto.UINT8, ["N", "H", "W", 3])}
 
 
-def test_outputs_are_those_of_a_bundle() -> None:
-    assert shapes(whole_graph().graph.output) == {
+@pytest.mark.parametrize("mirrored_view", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_are_those_of_a_bundle(kind: str, mirrored_view: bool) -> None:
+    assert shapes(whole_graph(kind=kind, mirrored_view=mirrored_view).graph.output) == {
         "probabilities": (TensorProto.FLOAT, ["N", 3]),
         "embedding": (TensorProto.FLOAT, ["N", 96]),
         "activation": (TensorProto.FLOAT, ["N", 3, "h", "w"]),
     }
 
 
-def test_graph_is_valid_and_of_the_stated_opset() -> None:
-    model = whole_graph()
+@pytest.mark.parametrize("mirrored_view", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_graph_is_valid_and_of_the_stated_opset(kind: str, mirrored_view: bool) -> None:
+    model = whole_graph(kind=kind, mirrored_view=mirrored_view)
 
     onnx.checker.check_model(model, full_check=True)
     assert [(each.domain, each.version) for each in model.opset_import] == [("", 18)]
     assert (model.producer_name, model.producer_version) == ("lineament", __version__)
+
+
+def test_heads_weights_are_in_the_graph_once() -> None:
+    few, many = (len(whole_graph(count).SerializeToString()) for count in (1000, 3000))
+
+    assert many - few == pytest.approx(2000 * (96 + 1) * 4, rel=0.01)
 
 
 def test_graph_for_features_gives_the_embedding_alone() -> None:

@@ -1,15 +1,24 @@
 """An engine runs graphs from pixels, and says in one sentence why it does not run the rest."""
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
-from lineament.core.errors import ArtifactError
-from lineament.runtime.engines import OnnxRuntimeEngine
+from lineament.core.errors import ArtifactError, MissingExtraError
+from lineament.core.executor import LocalExecutor
+from lineament.runtime import engines
+from lineament.runtime.engines import OnnxRuntimeEngine, OpenVinoEngine, fastest_engine
 from lineament.runtime.predictor import Predictor
+
+needs_openvino = pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed"
+)
 
 FIX = "\n  fix: Name a bundle made by `lineament export`."
 
@@ -107,3 +116,184 @@ def test_card_on_a_graph_with_other_outputs_is_refused(small_bundle: Path, tmp_p
     onnx.save(proto, path)
 
     assert "probabilities" in refusal(path)
+
+
+def network(*, pixels: str = "pixels") -> bytes:
+    """A graph as ours are: pixels on another scale, a convolution, its mean."""
+    draw = np.random.default_rng(0)
+    constants = {
+        "third": np.float32(1 / 3),
+        "kernel": draw.normal(0, 1, (4, 3, 3, 3)).astype(np.float32),
+        "axes": np.array([2, 3]),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["image"], ["channels"], perm=[0, 3, 1, 2]),
+        helper.make_node("Cast", ["channels"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["numbers", "third"], [pixels]),
+        helper.make_node("Conv", [pixels, "kernel"], ["map"]),
+        helper.make_node("ReduceMean", ["map", "axes"], ["embedding"], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", "H", "W", 3])],
+        [
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", 4]),
+            helper.make_tensor_value_info("map", TensorProto.FLOAT, ["N", 4, "h", "w"]),
+        ],
+        [numpy_helper.from_array(np.asarray(each), name) for name, each in constants.items()],
+    )
+    made = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10, producer_name="test"
+    )
+    helper.set_model_props(made, {"a": "1"})
+    serialised: bytes = made.SerializeToString()
+    return serialised
+
+
+def photos(count: int, *, height: int = 9, width: int = 7) -> NDArray[np.uint8]:
+    draw = np.random.default_rng(1)
+    return draw.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+
+
+@needs_openvino
+@pytest.mark.parametrize("size", [(3, 3), (9, 7), (40, 200)])
+def test_openvino_in_fp32_answers_as_onnx_runtime(size: tuple[int, int]) -> None:
+    image = photos(2, height=size[0], width=size[1])
+
+    ours = OpenVinoEngine(network(), name="m", precision="fp32").run(image, ["map", "embedding"])
+    theirs = OnnxRuntimeEngine(network(), name="m").run(image, ["map", "embedding"])
+
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.dtype == np.float32
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)
+
+
+@needs_openvino
+def test_openvino_in_bf16_stays_within_its_rounding() -> None:
+    image = photos(3)
+
+    (ours,) = OpenVinoEngine(network(), name="m", precision="bf16").run(image, ["map"])
+    (theirs,) = OnnxRuntimeEngine(network(), name="m").run(image, ["map"])
+
+    # 27 products of which each factor is off by at most 2 ** -9, and the sum once more.
+    assert np.abs(ours - theirs).max() < 3 * 2.0**-9 * np.abs(theirs).max()
+
+
+@needs_openvino
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_photo_gets_the_same_answer_in_any_company(precision: str) -> None:
+    engine = OpenVinoEngine(network(), name="m", precision=precision)
+    image = photos(24)
+
+    (alone,) = engine.run(image[5:6], ["embedding"])
+    (together,) = engine.run(image, ["embedding"])
+    at_once = list(
+        LocalExecutor(workers=6).map(
+            lambda row: engine.run(image[row : row + 1], ["embedding"])[0][0], range(24)
+        )
+    )
+
+    assert alone[0].tobytes() == together[5].tobytes()
+    assert np.stack(at_once).tobytes() == together.tobytes()
+
+
+@needs_openvino
+def test_answer_is_not_overwritten_by_the_next_one() -> None:
+    engine = OpenVinoEngine(network(), name="m")
+    (first,) = engine.run(photos(1), ["embedding"])
+    before = first.copy()
+
+    engine.run(photos(1) // 2, ["embedding"])
+
+    assert np.array_equal(first, before)
+
+
+@needs_openvino
+def test_openvino_states_what_the_file_states() -> None:
+    engine = OpenVinoEngine(network(), name="m", precision="fp32")
+
+    assert engine.outputs == ("embedding", "map")
+    assert engine.metadata["a"] == "1"
+
+
+@needs_openvino
+def test_titles_say_engine_version_and_arithmetic() -> None:
+    import onnxruntime
+    import openvino  # type: ignore[import-untyped]  # it ships no py.typed
+
+    version = openvino.__version__.split("-")[0]
+    titles = [
+        OpenVinoEngine(network(), name="m", precision=each).title for each in ("fp32", "bf16")
+    ]
+
+    assert titles == [f"OpenVINO {version}, fp32", f"OpenVINO {version}, bf16"]
+    assert OnnxRuntimeEngine(network(), name="m").title == (
+        f"ONNX Runtime {onnxruntime.__version__}, fp32"
+    )
+
+
+@needs_openvino
+@pytest.mark.parametrize("content", [b"no model at all", model(name="pixels").SerializeToString()])
+def test_what_openvino_cannot_run_is_refused(content: bytes) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        OpenVinoEngine(content, name="m", precision="fp32")
+
+    assert str(caught.value) == (
+        "m is not a model from `image` that OpenVINO can run.\n"
+        "  fix: Uninstall openvino, and it runs on ONNX Runtime."
+    )
+
+
+@needs_openvino
+def test_bf16_wants_to_know_where_the_pixels_end() -> None:
+    with pytest.raises(ArtifactError, match="OpenVINO can run") as caught:
+        OpenVinoEngine(network(pixels="other"), name="m", precision="bf16")
+
+    assert str(caught.value.__cause__) == "the graph has 0 tensors called `pixels`"
+
+
+def test_openvino_that_is_not_installed_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+
+    with pytest.raises(MissingExtraError) as caught:
+        OpenVinoEngine(network(), name="m")
+
+    assert str(caught.value) == (
+        "The faster engine needs openvino, which is not installed.\n"
+        "  fix: Install it with `pip install 'lineament[openvino]'`."
+    )
+
+
+@needs_openvino
+def test_fastest_engine_is_openvino_where_it_is_installed() -> None:
+    assert fastest_engine(network(), name="m").title.startswith("OpenVINO ")
+
+
+def test_fastest_engine_is_onnx_runtime_where_openvino_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+
+    assert fastest_engine(network(), name="m").title.startswith("ONNX Runtime ")
+
+
+def test_graph_that_openvino_cannot_run_goes_to_onnx_runtime(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(model: bytes, *, name: str) -> OpenVinoEngine:
+        raise ArtifactError("no")
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(engines, "OpenVinoEngine", refuse)
+
+    assert fastest_engine(network(), name="m").title.startswith("ONNX Runtime ")
+
+
+def test_what_no_engine_can_run_is_refused_in_the_words_of_onnx_runtime() -> None:
+    with pytest.raises(ArtifactError) as caught:
+        fastest_engine(b"no model at all", name="m")
+
+    assert str(caught.value).startswith("m is not an ONNX model that can be run (")

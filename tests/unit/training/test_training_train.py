@@ -133,6 +133,8 @@ def test_card_states_recipe_data_and_machine(small_run: Run, drawn_dataset: Data
         "tag": "random",
         "sha256": None,
         "licence": None,
+        "trained_on": None,
+        "input_px": 32,
     }
     assert {"torch", "timm", "numpy", "onnxruntime"} <= card.versions.keys()
     assert {"processor", "cores"} <= card.machine.keys()

@@ -1,0 +1,171 @@
+"""Assembling: what a recipe asks for, made: backbone, head, classifier, decoded photos."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from lineament.artifacts.dataset import Dataset
+from lineament.core.executor import Executor
+from lineament.core.progress import Progress
+from lineament.models.backbones import Backbone, create_backbone
+from lineament.models.classifier import Classifier
+from lineament.models.graph import backbone_graph
+from lineament.models.heads import Head, create_head
+from lineament.training.checking import is_convex
+from lineament.training.features import frozen_features
+from lineament.training.head_on_features import fit_head_on_features
+from lineament.training.heads import fit_head
+from lineament.training.pixels import Pixels, open_pixels
+from lineament.training.recipe import TrainConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Solved:
+    """A head fitted on a frozen backbone.
+
+    Attributes:
+        head: The head.
+        graph: The backbone's.
+        validation: Embeddings of the validation photos, ``float32 (N, D)``.
+        chosen: What validation chose.
+        history: One row per epoch or per tried regularisation.
+        engine: What computed the embeddings.
+    """
+
+    head: Head
+    graph: onnx.ModelProto
+    validation: NDArray[np.float32]
+    chosen: Mapping[str, object]
+    history: tuple[Mapping[str, object], ...]
+    engine: str
+
+
+def make_backbone(recipe: TrainConfig) -> Backbone:
+    """Make the backbone with its weights."""
+    return create_backbone(
+        recipe.backbone,
+        "none" if recipe.mode == "scratch" else recipe.weights,
+        size_px=recipe.size_px,
+        fit=recipe.fit,
+        crop_fraction=recipe.crop_fraction,
+        widths=recipe.widths,
+        seed=recipe.seed,
+    )
+
+
+def make_head(recipe: TrainConfig, backbone: Backbone, n_classes: int) -> Head:
+    """Make the head with random weights, the same for the same seed."""
+    torch.manual_seed(recipe.seed)
+    return create_head(
+        recipe.head,
+        backbone.n_features,
+        n_classes,
+        hidden=recipe.hidden,
+        dropout=recipe.dropout,
+        margin=recipe.margin,
+        scale=recipe.scale,
+    )
+
+
+def make_classifier(
+    data: Dataset,
+    recipe: TrainConfig,
+    *,
+    is_warm: bool,
+    executor: Executor,
+    progress: Progress,
+) -> Classifier:
+    """Make what the loop starts from.
+
+    Args:
+        data: The photos.
+        recipe: The recipe.
+        is_warm: Whether the head is first fitted on the frozen backbone.
+        executor: Where photos are decoded and run.
+        progress: Who listens.
+    """
+    backbone = make_backbone(recipe)
+    if is_warm:
+        head = solve_head(data, backbone, recipe, executor, progress).head
+    else:
+        head = make_head(recipe, backbone, len(data.classes))
+    return Classifier(backbone, head, mirrored_view=recipe.mirrored_view)
+
+
+def solve_head(
+    data: Dataset, backbone: Backbone, recipe: TrainConfig, executor: Executor, progress: Progress
+) -> Solved:
+    """Fit the head on the frozen backbone: by a solver where it has one best solution."""
+    progress.note(f"writing the graph of {backbone.name}")
+    graph = backbone_graph(backbone)
+    train, validation, engine = frozen_features(
+        data,
+        graph,
+        backbone.preprocessing,
+        mirrored_view=recipe.mirrored_view,
+        executor=executor,
+        progress=progress,
+    )
+    n_classes = len(data.classes)
+    if not is_convex(recipe):
+        head, history, chosen = fit_head_on_features(
+            train, validation, recipe, n_classes=n_classes, progress=progress
+        )
+        return Solved(
+            head=head,
+            graph=graph,
+            validation=validation[0],
+            chosen=chosen,
+            history=tuple(history),
+            engine=engine,
+        )
+    solved = fit_head(
+        train,
+        validation,
+        n_classes=n_classes,
+        regularisation=recipe.regularisation,
+        is_balanced=recipe.imbalance == "weights",
+        progress=progress,
+    )
+    head = make_head(recipe, backbone, n_classes)
+    head.load_state_dict(
+        {"weight": torch.from_numpy(solved.weight), "bias": torch.from_numpy(solved.bias)}
+    )
+    return Solved(
+        head=head,
+        graph=graph,
+        validation=validation[0],
+        chosen={
+            "regularisation": solved.regularisation,
+            "validation_loss": solved.validation_loss,
+        },
+        history=solved.history,
+        engine=engine,
+    )
+
+
+def both_pixels(
+    data: Dataset,
+    backbone: Backbone,
+    recipe: TrainConfig,
+    *,
+    executor: Executor,
+    progress: Progress,
+) -> tuple[Pixels, Pixels]:
+    """Open the decoded photos of train and validation, decoding what was not decoded before."""
+    train, validation = (
+        open_pixels(
+            data,
+            split,
+            backbone.preprocessing,
+            executor=executor,
+            progress=progress,
+            cache=recipe.cache,
+        )
+        for split in ("train", "validation")
+    )
+    return train, validation

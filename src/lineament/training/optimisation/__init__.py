@@ -1,0 +1,1 @@
+"""Optimisation: what one step of training changes, how far, and against what."""
