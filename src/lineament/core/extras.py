@@ -29,6 +29,7 @@ MODULES_BY_EXTRA = {  # what `doctor` and the verbs look for
         "onnxscript",
         "safetensors",
         "sklearn",
+        "threadpoolctl",
         "timm",
         "torch",
         "torchvision",

@@ -4,8 +4,7 @@ Tensors are matched by name, whatever wrappers put before it (``module.``, ``mod
 and so on), and whether they lie at the top of the file or in its ``state_dict`` or ``model``. Where
 no name is known they are matched by order, if every shape and kind agrees: so torchvision's files
 fit timm's networks. A head is left out. Anything else that is missing, of another shape or left
-over is refused and named. The run records how many tensors matched, how, and how many were left
-out.
+over is refused and named. The run records how many tensors matched, how, and which were left out.
 """
 
 import dataclasses
@@ -53,7 +52,7 @@ def load_file(network: nn.Module, name: str, path: Path) -> dict[str, object]:
         path: ``.safetensors``, or a ``.pth`` that holds tensors alone.
 
     Returns:
-        Provenance: kind, tag, hash, licence, and how many tensors matched and were left out.
+        Provenance: kind, tag, hash, licence, and how many tensors matched, and which were left out.
 
     Raises:
         ArtifactError: The file is absent, or a tensor of the network is missing or of another
@@ -76,7 +75,7 @@ def load_file(network: nn.Module, name: str, path: Path) -> dict[str, object]:
         **known,
         "matched": len(matched.tensors),
         "matched_how": matched.how,
-        "left_out": len(matched.left_out),
+        "left_out": list(matched.left_out),
     }
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import onnx
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from lineament.artifacts.dataset import Dataset
 from lineament.core.executor import Executor
-from lineament.core.progress import Progress
+from lineament.core.progress import QUIET, Progress
 from lineament.models.backbones import Backbone, create_backbone
 from lineament.models.classifier import Classifier
 from lineament.models.graph import backbone_graph
@@ -44,9 +45,9 @@ class Solved:
     engine: str
 
 
-def make_backbone(recipe: TrainConfig) -> Backbone:
-    """Make the backbone with its weights."""
-    return create_backbone(
+def make_backbone(recipe: TrainConfig, progress: Progress = QUIET) -> Backbone:
+    """Make the backbone with its weights; of a file, say what matched."""
+    backbone = create_backbone(
         recipe.backbone,
         "none" if recipe.mode == "scratch" else recipe.weights,
         size_px=recipe.size_px,
@@ -55,6 +56,14 @@ def make_backbone(recipe: TrainConfig) -> Backbone:
         widths=recipe.widths,
         seed=recipe.seed,
     )
+    said = backbone.provenance
+    if "matched" in said:
+        left = ", ".join(cast(list[str], said["left_out"]))
+        progress.note(
+            f"{said['tag']}: {said['matched']} tensors matched {said['matched_how']}"
+            + (f"; left out: {left}" if left else "")
+        )
+    return backbone
 
 
 def make_head(recipe: TrainConfig, backbone: Backbone, n_classes: int) -> Head:
@@ -88,7 +97,7 @@ def make_classifier(
         executor: Where photos are decoded and run.
         progress: Who listens.
     """
-    backbone = make_backbone(recipe)
+    backbone = make_backbone(recipe, progress)
     if is_warm:
         head = solve_head(data, backbone, recipe, executor, progress).head
     else:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
-import threadpoolctl  # type: ignore[import-untyped]  # has no stubs; scikit-learn brings it
+import threadpoolctl
 from numpy.typing import ArrayLike, NDArray
 from PIL import __version__ as pillow_version
 

@@ -129,7 +129,7 @@ def _identity(recipe: TrainConfig, data: Dataset) -> dict[str, object]:
 def _train_head(
     data: Dataset, recipe: TrainConfig, executor: Executor, progress: Progress
 ) -> _Trained:
-    backbone = make_backbone(recipe)
+    backbone = make_backbone(recipe, progress)
     solved = solve_head(data, backbone, recipe, executor, progress)
     with torch.no_grad():
         logits = solved.head.eval()(torch.from_numpy(solved.validation)).numpy()

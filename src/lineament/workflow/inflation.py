@@ -17,6 +17,7 @@ from scipy.special import ndtri, stdtrit
 
 from lineament.artifacts.dataset import SPLITS, Dataset
 from lineament.artifacts.schema import field
+from lineament.core.config import field_types, resolve
 from lineament.core.errors import UsageError
 from lineament.core.executor import Executor
 from lineament.core.progress import QUIET, Progress, tracked
@@ -24,7 +25,9 @@ from lineament.measure.calibration import softmax
 from lineament.measure.headline import headline_intervals
 from lineament.measure.intervals import Interval, group_numbers
 from lineament.runtime.predictor import Predictor, embed
+from lineament.training.checking import is_convex
 from lineament.training.heads import fit_head
+from lineament.training.recipe import TrainConfig
 
 LEVEL = 0.95
 FIX = "Train a head on this dataset (`lineament train DATASET --out RUN`) and name that run."
@@ -153,7 +156,7 @@ def inflation(
         raise UsageError(f"`repeats` must be 2 or more, got {repeats}.")
     predictor = Predictor(model, executor=executor)
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
-    backbone, regularisation = _recipe(model, predictor, data)
+    backbone, recipe = _recipe(model, predictor, data)
     samples = [sample for split in SPLITS for sample in data.samples(split)]
     data.verify()
     labels = np.asarray([sample.label for sample in samples], dtype=np.int64)
@@ -171,7 +174,7 @@ def inflation(
         *(random_sides(own, labels, names, seed=f"{seed}/{each}") for each in range(repeats)),
     ]
     logits = [
-        _test_logits(features, labels, side, len(data.classes), regularisation)
+        _test_logits(features, labels, side, len(data.classes), recipe)
         for side in tracked(sides, progress, "fitting heads", len(sides))
     ]
     truths = [labels[side == SPLITS.index("test")] for side in sides]
@@ -223,8 +226,8 @@ def random_sides(
     return sides
 
 
-def _recipe(model: Path, predictor: Predictor, data: Dataset) -> tuple[str, float | None]:
-    """Name the backbone and the regularisation that was asked for; refuse other models."""
+def _recipe(model: Path, predictor: Predictor, data: Dataset) -> tuple[str, TrainConfig]:
+    """Name the backbone, and give the recipe of the head; refuse other models."""
     stated, name = predictor.provenance, str(model)
     mode = field(stated, "mode", str, name=name)
     if mode != "head":
@@ -240,10 +243,18 @@ def _recipe(model: Path, predictor: Predictor, data: Dataset) -> tuple[str, floa
             "split.",
             fix=FIX,
         )
-    recipe = field(stated, "recipe", dict, name=name)
-    asked = recipe.get("regularisation")
+    # A recipe of an older version lacks the fields that came later: their defaults are what it did.
+    known = field_types(TrainConfig)
+    asked = field(stated, "recipe", dict, name=name)
+    recipe = resolve(TrainConfig, {key: asked[key] for key in asked if key in known})
+    if not is_convex(recipe):
+        raise UsageError(
+            f"The head of {model} was trained step by step; what is fitted here is a linear head "
+            "that a solver finds, so its figures would be those of another head.",
+            fix=FIX,
+        )
     backbone = field(stated, "backbone", dict, name=name)
-    return field(backbone, "name", str, name=name), None if asked is None else float(asked)
+    return field(backbone, "name", str, name=name), recipe
 
 
 def _test_logits(
@@ -251,7 +262,7 @@ def _test_logits(
     labels: NDArray[np.int64],
     side: NDArray[np.int64],
     n_classes: int,
-    regularisation: float | None,
+    recipe: TrainConfig,
 ) -> NDArray[np.float32]:
     """Fit a head as `train` does, and let it answer the test photos."""
     train, validation, test = (side == index for index in range(len(SPLITS)))
@@ -259,7 +270,8 @@ def _test_logits(
         (features[train], labels[train]),
         (features[validation], labels[validation]),
         n_classes=n_classes,
-        regularisation=regularisation,
+        regularisation=recipe.regularisation,
+        is_balanced=recipe.imbalance == "weights",
         progress=QUIET,
     )
     return head.logits(features[test])

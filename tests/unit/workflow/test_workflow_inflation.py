@@ -214,6 +214,22 @@ def test_network_that_has_learnt_from_the_photos_is_refused(
     )
 
 
+def test_head_that_no_solver_found_is_refused(bursts: Dataset, tmp_path: Path) -> None:
+    config = TrainConfig(
+        backbone="test_resnet", weights="none", size_px=32, head="mlp", hidden=8, epochs=1
+    )
+    run = train(bursts, tmp_path / "run", config=config)
+
+    with pytest.raises(UsageError) as caught:
+        inflation(run.root, bursts)
+
+    assert str(caught.value) == (
+        f"The head of {run.root} was trained step by step; what is fitted here is a linear head "
+        "that a solver finds, so its figures would be those of another head.\n"
+        f"  fix: {FIX}"
+    )
+
+
 def test_dataset_that_it_was_not_trained_on_is_refused(small_run: Run, bursts: Dataset) -> None:
     with pytest.raises(UsageError) as caught:
         inflation(small_run.root, bursts)

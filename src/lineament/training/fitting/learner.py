@@ -204,7 +204,8 @@ class Learner:
     def _parts(self, batches: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
         """Cut batches into what memory takes at a time."""
         for pixels, labels in batches:
-            yield from zip(pixels.split(self.part_size), labels.split(self.part_size), strict=True)
+            parts = -(-len(pixels) // self.part_size)
+            yield from zip(pixels.tensor_split(parts), labels.tensor_split(parts), strict=True)
 
     def _here(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.accelerator.device, non_blocking=True)
