@@ -17,6 +17,11 @@ from lineament.models.backbones import Backbone, create_backbone
 SameWeights = Callable[[Backbone, Backbone], bool]
 
 
+def listed(names: object) -> list[object]:
+    assert isinstance(names, list)
+    return names
+
+
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_weights_file_round_trips(
     same_weights: SameWeights, suffix: str, tiny: Backbone, tmp_path: Path
@@ -194,7 +199,8 @@ def test_run_says_how_many_tensors_matched_and_were_left_out(
 
     stated = create_backbone("test_resnet", f"file:{path}", size_px=32).provenance
 
-    assert (stated["matched"], stated["left_out"]) == (len(tensors), 2)
+    assert stated["matched"] == len(tensors)
+    assert sorted(map(str, listed(stated["left_out"]))) == ["fc.bias", "fc.weight"]
     assert stated["matched_how"] == "by name"
     assert (stated["licence"], stated["trained_on"]) == ("not stated", None)
 
@@ -229,7 +235,8 @@ def test_torchvisions_order_of_the_same_network_is_understood(
     pixels = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.allclose(loaded(pixels), original.features(pixels), atol=1e-5)
-    assert (loaded.provenance["matched_how"], loaded.provenance["left_out"]) == ("by order", 2)
+    assert loaded.provenance["matched_how"] == "by order"
+    assert len(listed(loaded.provenance["left_out"])) == 2
 
 
 def test_torchvisions_file_of_a_deeper_network_is_refused(tmp_path: Path) -> None:

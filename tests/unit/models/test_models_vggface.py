@@ -61,7 +61,10 @@ def test_every_layout_gives_the_same_network(
     mine, theirs = backbone.network.state_dict(), loaded.network.state_dict()
     assert all(torch.equal(mine[key], theirs[key]) for key in mine)
     assert loaded.provenance["layout"] == layout
-    assert (loaded.provenance["matched"], loaded.provenance["left_out"]) == (26, 6)
+    assert loaded.provenance["matched"] == 26
+    left = loaded.provenance["left_out"]
+    assert isinstance(left, list)
+    assert len(left) == 6
 
 
 def test_names_with_another_underscore_are_lua_torchs(backbone: Backbone, tmp_path: Path) -> None:
