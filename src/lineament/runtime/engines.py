@@ -131,6 +131,9 @@ class OpenVinoEngine:
         if precision is None:
             native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
             precision = "bf16" if native else "fp32"
+        self._title = f"OpenVINO {runtime.__version__.split('-')[0]}, {precision}"
+        # A request serves one call at a time; a thread takes an idle one or makes one more.
+        self._idle: queue.SimpleQueue[list[openvino.InferRequest]] = queue.SimpleQueue()
         try:
             network = core.read_model(model)
             # One photo at a time: then all that follows the resize has a size that is known now.
@@ -142,14 +145,14 @@ class OpenVinoEngine:
                 core.compile_model(half, "CPU", _settings(arithmetic))
                 for half, arithmetic in halves
             ]
+            # Where the first photos of a process are handed over by several threads at once, they
+            # wait for each other for ever (https://github.com/pybind/pybind11/pull/4877).
+            self.run(np.zeros((1, 64, 64, 3), dtype=np.uint8), self._outputs)
         except RuntimeError as error:
             raise ArtifactError(
                 f"{name} is not a model from `image` that OpenVINO can run.",
                 fix="Uninstall openvino, and it runs on ONNX Runtime.",
             ) from error
-        self._title = f"OpenVINO {runtime.__version__.split('-')[0]}, {precision}"
-        # A request serves one call at a time; a thread takes an idle one or makes one more.
-        self._idle: queue.SimpleQueue[list[openvino.InferRequest]] = queue.SimpleQueue()
 
     def run(self, image: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
         """Compute outputs of a batch ``uint8 (N, H, W, 3)``, in the order they were named."""

@@ -7,6 +7,7 @@ from lineament.training.fitting.budget import seconds_of
 from lineament.training.optimisation.freezing import checked_trainable
 from lineament.training.recipe import AugmentationFields, TrainConfig
 
+COSINE_HEADS = ("cosface", "arcface")
 # What only the loop reads, beside augmentation.
 LOOP_ONLY = (
     "trainable",
@@ -37,6 +38,16 @@ def checked(recipe: TrainConfig) -> TrainConfig:
         )
     if recipe.mode == "head":
         _check_head_mode(recipe)
+    if recipe.widths is not None and recipe.backbone != "custom_cnn":
+        raise UsageError(
+            f"`widths` is of `custom_cnn`, but the backbone is `{recipe.backbone}`.",
+            fix="Leave `widths` out, or use `--backbone custom_cnn`.",
+        )
+    if recipe.margin is not None and recipe.head not in COSINE_HEADS:
+        raise UsageError(
+            f"`margin` is of the heads cosface and arcface, but the head is `{recipe.head}`.",
+            fix="Leave `margin` out, or use `--set head=cosface`.",
+        )
     checked_trainable(recipe.trainable, mode=recipe.mode)
     if recipe.time_budget is not None:
         seconds_of(recipe.time_budget)
@@ -44,7 +55,7 @@ def checked(recipe: TrainConfig) -> TrainConfig:
             raise UsageError(
                 "Both `epochs` and `time_budget` say how long to train.", fix="Give one of them."
             )
-    if recipe.head in ("cosface", "arcface") and (recipe.mixup or recipe.cutmix):
+    if recipe.head in COSINE_HEADS and (recipe.mixup or recipe.cutmix):
         raise UsageError(
             f"The margin of `{recipe.head}` is for one right class, but mixup and cutmix make two.",
             fix="Leave `mixup` and `cutmix` out, or take another head.",

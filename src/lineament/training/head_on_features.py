@@ -19,7 +19,7 @@ from torch.nn.utils import clip_grad_norm_
 from lineament.core.progress import Progress
 from lineament.models.heads import MARGINS, Head, MlpHead, create_head
 from lineament.training.fitting.divergence import diverged
-from lineament.training.heads import standardisation
+from lineament.training.logistic import standardisation
 from lineament.training.optimisation.losses import make_loss
 from lineament.training.optimisation.optimisers import set_rates
 from lineament.training.optimisation.sampling import epoch_order

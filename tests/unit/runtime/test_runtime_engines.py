@@ -199,6 +199,25 @@ def test_photo_gets_the_same_answer_in_any_company(precision: str) -> None:
 
 
 @needs_openvino
+def test_openvino_has_answered_once_before_threads_can_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first answers of a process, asked for by several threads at once, may never come."""
+    asked: list[tuple[str, ...]] = []
+    run = OpenVinoEngine.run
+
+    def counted(
+        self: OpenVinoEngine, image: NDArray[np.uint8], outputs: tuple[str, ...]
+    ) -> list[NDArray[np.float32]]:
+        asked.append(outputs)
+        return run(self, image, outputs)
+
+    monkeypatch.setattr(OpenVinoEngine, "run", counted)
+
+    OpenVinoEngine(network(), name="m")
+
+    assert asked == [("embedding", "map")]
+
+
+@needs_openvino
 def test_answer_is_not_overwritten_by_the_next_one() -> None:
     engine = OpenVinoEngine(network(), name="m")
     (first,) = engine.run(photos(1), ["embedding"])

@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from lineament.core.progress import QUIET
-from lineament.training.heads import BLOCK, GRID, WORSE_IN_A_ROW, Head, fit_head
+from lineament.training.heads import GRID, WORSE_IN_A_ROW, Head, fit_head
+from lineament.training.logistic import BLOCK
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 

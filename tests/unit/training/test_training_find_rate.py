@@ -1,0 +1,76 @@
+"""The range test finds a rate that learns, and leaves a table and a figure of it."""
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lineament.artifacts.dataset import Dataset
+from lineament.core.errors import ArtifactError, UsageError
+from lineament.training.find_rate import FIGURE, TABLE, find_rate
+from lineament.training.fitting.rate_range import HIGHEST, LOWEST, RateRange
+from lineament.training.recipe import TrainConfig
+from lineament.training.train import train
+
+SCRATCH = TrainConfig(
+    mode="scratch", backbone="test_resnet", size_px=32, batch_size=10, threads=1, epochs=8
+)
+
+
+@pytest.fixture(scope="module")
+def found(
+    drawn_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[RateRange, Path]:
+    out = tmp_path_factory.mktemp("rates") / "range"
+    return find_rate(drawn_dataset, out, config=SCRATCH), out
+
+
+def test_rates_rise_and_the_proposal_is_among_them(found: tuple[RateRange, Path]) -> None:
+    rates = found[0].rates
+
+    assert list(rates) == sorted(rates)
+    assert LOWEST <= found[0].suggestion <= HIGHEST
+    assert rates[0] == pytest.approx(LOWEST)
+
+
+def test_training_at_the_proposal_learns(
+    found: tuple[RateRange, Path], drawn_dataset: Dataset, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(SCRATCH, learning_rate=found[0].suggestion)
+
+    run = train(drawn_dataset, tmp_path / "run", config=config)
+
+    with (run.root / "history.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    best = max(float(row["validation_accuracy"]) for row in rows)
+    assert best >= 0.8
+
+
+def test_table_and_figure_are_left(found: tuple[RateRange, Path]) -> None:
+    result, out = found
+    with (out / TABLE).open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+
+    assert np.allclose([float(row["rate"]) for row in rows], result.rates)
+    assert np.allclose([float(row["loss"]) for row in rows], result.losses)
+    assert Image.open(out / FIGURE).size[0] > 600
+    assert sorted(path.name for path in out.iterdir()) == [TABLE, FIGURE]
+
+
+def test_head_mode_has_no_rate(drawn_dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        find_rate(drawn_dataset, tmp_path / "range", config=TrainConfig())
+
+    assert str(caught.value) == (
+        "`--mode head` has no rate to find.\n  fix: Use `--mode finetune` or `--mode scratch`."
+    )
+
+
+def test_what_stands_there_is_not_overwritten(drawn_dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "range").mkdir()
+
+    with pytest.raises(ArtifactError, match="exists; nothing was written"):
+        find_rate(drawn_dataset, tmp_path / "range", config=SCRATCH)
