@@ -2,6 +2,7 @@
 
 import pytest
 
+from lineament.core.config import resolve
 from lineament.core.errors import UsageError
 from lineament.training.checking import checked, is_convex
 from lineament.training.recipe import TrainConfig
@@ -83,4 +84,4 @@ def test_a_head_that_is_trained_in_steps_has_epochs_and_a_rate() -> None:
 def test_built_in_recipes_contradict_nothing(name: str) -> None:
     recipe = {key: value for key, value in read_recipe(name).items() if value is not None}
 
-    checked(TrainConfig(**recipe))  # type: ignore[arg-type]  # checked as it is made
+    checked(resolve(TrainConfig, recipe))

@@ -56,7 +56,8 @@ def test_table_and_figure_are_left(found: tuple[RateRange, Path]) -> None:
 
     assert np.allclose([float(row["rate"]) for row in rows], result.rates)
     assert np.allclose([float(row["loss"]) for row in rows], result.losses)
-    assert Image.open(out / FIGURE).size[0] > 600
+    with Image.open(out / FIGURE) as figure:
+        assert figure.width > 600
     assert sorted(path.name for path in out.iterdir()) == [TABLE, FIGURE]
 
 
