@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from lineament.artifacts.dataset import Dataset
+from lineament.core.errors import UsageError
 from lineament.core.executor import Executor
 from lineament.core.progress import QUIET, Progress
 from lineament.models.backbones import Backbone, create_backbone
@@ -98,6 +99,7 @@ def make_classifier(
         progress: Who listens.
     """
     backbone = make_backbone(recipe, progress)
+    _check_growth(recipe, backbone)
     if is_warm:
         head = solve_head(data, backbone, recipe, executor, progress).head
     else:
@@ -120,7 +122,9 @@ def solve_head(
         progress=progress,
     )
     n_classes = len(data.classes)
-    if not is_convex(recipe):
+    # As a start for the loop the best linear head is good, whatever the loop will ask of it.
+    starts_linear = recipe.mode != "head" and recipe.head == "linear"
+    if not (is_convex(recipe) or starts_linear):
         head, history, chosen = fit_head_on_features(
             train, validation, recipe, n_classes=n_classes, progress=progress
         )
@@ -137,7 +141,7 @@ def solve_head(
         validation,
         n_classes=n_classes,
         regularisation=recipe.regularisation,
-        is_balanced=recipe.imbalance == "weights",
+        is_balanced=recipe.imbalance in ("weights", "sampler"),
         progress=progress,
     )
     head = make_head(recipe, backbone, n_classes)
@@ -155,6 +159,21 @@ def solve_head(
         history=solved.history,
         engine=engine,
     )
+
+
+def _check_growth(recipe: TrainConfig, backbone: Backbone) -> None:
+    """Refuse growing photos for a network that takes one size."""
+    if recipe.start_size_px is None:
+        return
+    try:
+        with torch.no_grad():
+            backbone(torch.zeros(2, 3, recipe.start_size_px, recipe.start_size_px))
+    # What a network does with a size is its own affair.
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise UsageError(
+            f"`{backbone.name}` cannot begin with photos of {recipe.start_size_px} pixels: {error}",
+            fix="Leave `start_size_px` out.",
+        ) from error
 
 
 def both_pixels(

@@ -14,7 +14,7 @@ def test_defaults_are_a_head_on_the_packaged_backbone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "epochs", "rate"), [("finetune", 5, 1e-4), ("scratch", 30, 1e-3), ("head", 0, 0.0)]
+    ("mode", "epochs", "rate"), [("finetune", 5, 1e-4), ("scratch", 30, 1e-3), ("head", 30, 1e-2)]
 )
 def test_epochs_and_rate_follow_the_mode(mode: str, epochs: int, rate: float) -> None:
     recipe = TrainConfig(mode=mode)
