@@ -1,5 +1,6 @@
 """``lineament train DATASET --out RUN``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,21 @@ def command(
     console = Console(as_json=as_json)
     data = Dataset.open(dataset)
     if find_lr:
-        _find_rate(data, out, config, overwrite=overwrite, console=console)
+        given = {
+            "--recipe": recipe,
+            "--mode": mode,
+            "--backbone": backbone,
+            "--weights": weights,
+            "--epochs": epochs,
+            "--time-budget": time_budget,
+            "--fold": fold,
+            "--seed": seed,
+        }
+        same = [
+            word for flag, value in given.items() if value is not None for word in (flag, value)
+        ]
+        same += [word for text in sets for word in ("--set", text)]
+        _find_rate(data, out, config, same, overwrite=overwrite, console=console)
         return
     from lineament.training.train import train  # torch takes seconds; mistakes above do not
 
@@ -109,8 +124,15 @@ def command(
 
 
 def _find_rate(
-    data: "Dataset", out: Path, config: "TrainConfig", *, overwrite: bool, console: Console
+    data: "Dataset",
+    out: Path,
+    config: "TrainConfig",
+    same: Sequence[object],
+    *,
+    overwrite: bool,
+    console: Console,
 ) -> None:
+    """Run the range test; the next command is the same training at the rate that it proposes."""
     from lineament.training.find_rate import FIGURE, find_rate
 
     found = find_rate(data, out, config=config, overwrite=overwrite, progress=ConsoleProgress())
@@ -118,7 +140,7 @@ def _find_rate(
         {"rate": found.suggestion, "rates": list(found.rates), "losses": list(found.losses)},
         f"{out / FIGURE}: a rate to begin with is {found.suggestion:.1e}",
         following=next_command(
-            *("train", data.root, "--out", out.parent / "run", "--mode", config.mode),
+            *("train", data.root, "--out", out.parent / "run", *same),
             *("--set", f"learning_rate={found.suggestion:.1e}"),
         ),
     )

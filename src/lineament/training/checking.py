@@ -3,6 +3,7 @@
 import dataclasses
 
 from lineament.core.errors import UsageError
+from lineament.models.table import TABLE
 from lineament.training.fitting.budget import seconds_of
 from lineament.training.optimisation.freezing import checked_trainable
 from lineament.training.recipe import AugmentationFields, TrainConfig
@@ -16,6 +17,37 @@ LOOP_ONLY = (
     "time_budget",
     "accumulate",
     "start_size_px",
+    "layer_decay",
+    "precision",
+)
+# What a solver has no steps for.
+STEPS_ONLY = (
+    "epochs",
+    "learning_rate",
+    "optimiser",
+    "weight_decay",
+    "schedule",
+    "warmup_fraction",
+    "clip_norm",
+    "patience",
+)
+# Fields that say something only where another field is one of these words.
+BELONGS = (
+    ("widths", "backbone", ("custom_cnn",)),
+    ("hidden", "head", ("mlp",)),
+    ("margin", "head", COSINE_HEADS),
+    ("scale", "head", COSINE_HEADS),
+    ("regularisation", "head", ("linear",)),
+    ("regularisation", "mode", ("head", "finetune")),
+    ("layer_decay", "mode", ("finetune",)),
+    ("momentum", "optimiser", ("sgd",)),
+    ("warmup_fraction", "schedule", ("cosine", "constant", "step", "plateau")),
+    ("step_epochs", "schedule", ("step",)),
+    ("plateau_epochs", "schedule", ("plateau",)),
+    ("rate_factor", "schedule", ("step", "plateau")),
+    ("focal_gamma", "imbalance", ("focal",)),
+    ("policy_operations", "policy", ("randaugment",)),
+    ("policy_strength", "policy", ("randaugment",)),
 )
 
 
@@ -38,16 +70,8 @@ def checked(recipe: TrainConfig) -> TrainConfig:
         )
     if recipe.mode == "head":
         _check_head_mode(recipe)
-    if recipe.widths is not None and recipe.backbone != "custom_cnn":
-        raise UsageError(
-            f"`widths` is of `custom_cnn`, but the backbone is `{recipe.backbone}`.",
-            fix="Leave `widths` out, or use `--backbone custom_cnn`.",
-        )
-    if recipe.margin is not None and recipe.head not in COSINE_HEADS:
-        raise UsageError(
-            f"`margin` is of the heads cosface and arcface, but the head is `{recipe.head}`.",
-            fix="Leave `margin` out, or use `--set head=cosface`.",
-        )
+    _check_belonging(recipe)
+    _check_sizes(recipe)
     checked_trainable(recipe.trainable, mode=recipe.mode)
     if recipe.time_budget is not None:
         seconds_of(recipe.time_budget)
@@ -74,11 +98,10 @@ def is_convex(recipe: TrainConfig) -> bool:
 
 
 def _check_head_mode(recipe: TrainConfig) -> None:
-    defaults = TrainConfig()
     names = [*(each.name for each in dataclasses.fields(AugmentationFields)), *LOOP_ONLY]
     if is_convex(recipe):
-        names += ["epochs", "learning_rate"]
-    idle = [name for name in names if getattr(recipe, name) != getattr(defaults, name)]
+        names += STEPS_ONLY
+    idle = [name for name in names if _is_changed(recipe, name)]
     if idle:
         was = "was" if len(idle) == 1 else "were"
         raise UsageError(
@@ -86,3 +109,51 @@ def _check_head_mode(recipe: TrainConfig) -> None:
             f"{was} given: {', '.join(idle)}.",
             fix="Use `--mode finetune`, with `--set trainable=head` to train the head alone.",
         )
+
+
+def _check_belonging(recipe: TrainConfig) -> None:
+    wrong: dict[str, str] = {}
+    for name, field, words in BELONGS:
+        chosen = getattr(recipe, field)
+        if chosen not in words and _is_changed(recipe, name):
+            wanted = " or ".join(f"`{field}={word}`" for word in words)
+            wrong.setdefault(name, f"`{name}` is for {wanted}, not for `{field}={chosen}`")
+    if wrong:
+        defaults = TrainConfig()
+        back = " ".join(f"--set {name}={_written(getattr(defaults, name))}" for name in wrong)
+        them = "it" if len(wrong) == 1 else "them"
+        raise UsageError(
+            f"{'; '.join(wrong.values())}.",
+            fix=f"Leave {them} out; what a recipe gives is taken back by `{back}`.",
+        )
+
+
+def _check_sizes(recipe: TrainConfig) -> None:
+    known = TABLE.get(recipe.backbone)
+    size_px = recipe.size_px or (known.size_px if known else None)
+    if recipe.start_size_px and size_px and recipe.start_size_px >= size_px:
+        raise UsageError(
+            f"Photos of {recipe.start_size_px} pixels cannot grow to {size_px}.",
+            fix="Give a smaller `start_size_px`, or leave it out.",
+        )
+    if recipe.widths is None or size_px is None:
+        return
+    if not recipe.widths:
+        raise UsageError("`widths` names no block.", fix="Give some, such as `--set widths=32,64`.")
+    blocks = len(recipe.widths)
+    if 2**blocks > size_px:
+        raise UsageError(
+            f"{blocks} blocks halve the side {blocks} times, and {size_px} pixels are too few for "
+            "that.",
+            fix=f"Give at most {size_px.bit_length() - 1} `widths`, or a larger `size_px`.",
+        )
+
+
+def _is_changed(recipe: TrainConfig, name: str) -> bool:
+    """Whether a field was given something else than its default."""
+    return bool(getattr(recipe, name) != getattr(TrainConfig(), name))
+
+
+def _written(value: object) -> str:
+    """A value as ``--set`` reads it."""
+    return "null" if value is None else str(value)

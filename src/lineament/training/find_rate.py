@@ -1,6 +1,7 @@
 """Find a rate: the range test on a dataset and a recipe, as a figure and a table."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from lineament.artifacts.dataset import Dataset
@@ -73,16 +74,33 @@ def _figure(found: RateRange) -> bytes:
     axes = figure.subplots()
     axes.plot(found.rates, found.losses, color="#1f5fa8")
     axes.axvline(found.suggestion, color="#b3541e", linestyle="--")
+    # Beside the line, on the side that has room.
+    is_left = found.suggestion**2 < found.rates[0] * found.rates[-1]
     axes.annotate(
-        f"{found.suggestion:.1e}",
-        (found.suggestion, max(found.losses)),
-        xytext=(4, -4),
+        f"begin with {found.suggestion:.1e}",
+        (found.suggestion, 1.0),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(5 if is_left else -5, -5),
         textcoords="offset points",
+        ha="left" if is_left else "right",
         va="top",
         color="#b3541e",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
     )
-    axes.set(xscale="log", xlabel="learning rate of the head", ylabel="training loss, smoothed")
+    axes.set(
+        xscale="log",
+        ylim=_limits(found.losses),
+        xlabel="learning rate of the head",
+        ylabel="training loss, smoothed",
+    )
     axes.grid(alpha=0.25)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=150)
     return drawn.getvalue()
+
+
+def _limits(losses: Sequence[float]) -> tuple[float, float]:
+    """From below the least loss to above the early ones; how high it shot at the end is cut off."""
+    least, early = min(losses), max(losses[: len(losses) // 2 + 1])
+    margin = (early - least) / 10 or early / 10 or 1.0
+    return least - margin, early + 3 * margin

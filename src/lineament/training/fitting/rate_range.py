@@ -24,6 +24,7 @@ LOWEST, HIGHEST = 1e-7, 1.0
 STEPS = 100
 SMOOTHING = 0.9  # of the loss, whose single steps say little
 HOPELESS = 3.0  # times the least loss: beyond it nothing more is learnt about rates
+AS_LOW = 1.1  # times the least loss: within the noise of a few batches, no worse
 SAFETY = 10.0  # Smith's rule of thumb: a tenth of the rate with the least loss
 
 
@@ -89,7 +90,8 @@ def rate_range(
     for pixels, targets, everyone in tracked(batches, progress, "range of rates", STEPS):
         rate = LOWEST * (HIGHEST / LOWEST) ** (len(rates) / (STEPS - 1))
         result = learner.step(pixels, targets, everyone=everyone, factor=rate)
-        if not math.isfinite(result.loss):
+        # Where the arithmetic is scaled, the first gradients may overflow without harm.
+        if not (result.finite or (accelerator.scaler and math.isfinite(result.loss))):
             break
         running = SMOOTHING * running + (1 - SMOOTHING) * result.loss
         rates.append(rate)
@@ -101,5 +103,7 @@ def rate_range(
             "The loss is no number even at the smallest rate.",
             fix="Look at the photos with `lineament recipe preview`, or use `precision=fp32`.",
         )
-    best = int(np.argmin(losses))
+    # Of rates that are as good the highest: where little is left to learn the loss is flat, and its
+    # least value anywhere.
+    best = int(np.flatnonzero(np.asarray(losses) <= AS_LOW * min(losses)).max())
     return RateRange(rates=tuple(rates), losses=tuple(losses), suggestion=rates[best] / SAFETY)
