@@ -16,6 +16,7 @@ from lineament.core.memory import available_bytes
 from lineament.models.classifier import Classifier
 from lineament.training.fitting.learner import Learner
 from lineament.training.fitting.memory import needed
+from lineament.training.fitting.processes import n_processes
 
 PROBE_PHOTOS = 8  # enough to keep the cores busy, few enough to be quick
 PROBE_S = 1.0  # a small network is measured over more steps
@@ -164,7 +165,9 @@ def _timed(run: Callable[[], object]) -> float:
     """Median seconds of a few runs, after one to warm up."""
     run()
     seconds: list[float] = []
-    while len(seconds) < PROBE_STEPS or sum(seconds) < PROBE_S:
+    # Processes that train together must take the same steps, whatever each one's clock says.
+    least_s = PROBE_S if n_processes() == 1 else 0.0
+    while len(seconds) < PROBE_STEPS or sum(seconds) < least_s:
         started = time.perf_counter()
         run()
         seconds.append(time.perf_counter() - started)

@@ -21,7 +21,7 @@ from lineament.training.fitting.estimate import Estimate, estimated
 from lineament.training.fitting.interruption import Interruption, heeded
 from lineament.training.fitting.learner import Learner
 from lineament.training.fitting.place import Place, Row
-from lineament.training.fitting.processes import random_states, set_random_state
+from lineament.training.fitting.processes import agreed, random_states, set_random_state
 from lineament.training.optimisation.allocation import kept_memory
 from lineament.training.pixels import Pixels
 from lineament.training.prefetch import Prefetch
@@ -132,6 +132,7 @@ class _Loop:
                 step_s=estimate.step_s,
                 judge_s=estimate.judge_s * len(self.validation),
             )
+            plan = agreed(plan)
             self.place.epochs, self.place.steps = plan.epochs, plan.steps
         self.progress.note(self.learner.freezing.described())
         self.progress.note(
@@ -255,7 +256,7 @@ class _Loop:
                 epoch=self.place.epoch,
                 epoch_s=self.place.tally.seconds + self.judge_s,
             )
-            self.place.epochs = plan.epochs
+            self.place.epochs = agreed(plan).epochs
 
     def reason(self, interruption: Interruption) -> str:
         """Why to stop here, if there is a reason; the same in every process."""

@@ -1,15 +1,18 @@
 """Processes: the device, the arithmetic, and the other processes, through accelerate."""
 
 import os
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import gather_object
+from accelerate.utils import broadcast_object_list, gather_object
 
 from lineament.core.errors import UsageError
 from lineament.core.machine import has_native_bf16
 from lineament.training.recipe import TrainConfig
+
+T = TypeVar("T")
 
 
 def accelerator_for(config: TrainConfig) -> Accelerator:
@@ -43,6 +46,14 @@ def is_main_process() -> bool:
 def n_processes() -> int:
     """How many processes train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def agreed(value: T) -> T:
+    """What the first process says, in every process: clocks differ, plans must not."""
+    if n_processes() == 1:
+        return value
+    said: list[T] = broadcast_object_list([value])
+    return said[0]
 
 
 def random_states() -> list[dict[str, torch.Tensor]]:
