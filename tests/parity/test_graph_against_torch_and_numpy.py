@@ -1,5 +1,6 @@
 """The graph that ships answers as torch and numpy do, whatever the photo, backbone or engine."""
 
+import dataclasses
 import functools
 import importlib
 import importlib.util
@@ -45,7 +46,12 @@ needs_openvino = pytest.mark.skipif(
 
 
 def rule(
-    fit: str, interpolation: str, *, size_px: int = 96, crop_fraction: float = 1.0
+    fit: str,
+    interpolation: str,
+    *,
+    size_px: int = 96,
+    crop_fraction: float = 1.0,
+    rounded: bool = False,
 ) -> Preprocessing:
     return Preprocessing(
         size_px=size_px,
@@ -54,6 +60,7 @@ def rule(
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
         crop_fraction=crop_fraction,
+        rounded=rounded,
     )
 
 
@@ -109,8 +116,8 @@ def exported(name: str, size_px: int) -> tuple[Backbone, onnx.ModelProto]:
 def classifier(name: str, size_px: int, spec: Preprocessing | None = None) -> Classifier:
     """A classifier whose head tells photos apart, so that equal answers mean something."""
     backbone, _ = exported(name, size_px)
-    if spec is not None:
-        backbone.preprocessing = spec
+    # Unrounded: one level that falls the other way is more than what engines differ by.
+    backbone.preprocessing = spec or dataclasses.replace(backbone.preprocessing, rounded=False)
     head = create_head("linear", backbone.n_features, N_CLASSES)
     model = Classifier(backbone, head).eval()
     draw = torch.Generator().manual_seed(3)
@@ -200,6 +207,31 @@ def test_openvino_preprocesses_as_numpy_does(
             off[height, width] = float(difference)
 
     assert off == {}
+
+
+@pytest.mark.parametrize(
+    ("engine", "in_a_million"),
+    [("onnxruntime", 10), ("torch", 10), pytest.param("openvino", 500, marks=needs_openvino)],
+)
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+@pytest.mark.parametrize("fit", FITS)
+def test_few_levels_are_rounded_to_the_other_side_and_none_further(
+    fit: str, interpolation: str, engine: str, in_a_million: int
+) -> None:
+    spec = rule(fit, interpolation, size_px=224, rounded=True)
+    level = 1 / (255 * np.asarray(spec.std, np.float32)[:, None, None])
+    off = []
+    for height, width in SIZES:
+        image = noise(height, width)
+        if engine == "torch":
+            pixels = preprocess(torch.from_numpy(image), spec).numpy()
+        else:
+            run = onnxruntime if engine == "onnxruntime" else openvino
+            pixels = run(pixels_graph(spec))(image[None], ["activation"])[0][0]
+        off.append(np.abs(pixels - reference(image, spec)) / level)
+
+    assert np.max(off) < 1.01
+    assert (np.asarray(off) > 0.5).mean() <= in_a_million / 1e6
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)

@@ -66,7 +66,10 @@ def made(
 ) -> tuple[Classifier, Preprocessing, bytes]:
     """A classifier that tells photos apart, what it does to pixels, and its graph."""
     backbone, proto = exported()
-    spec = dataclasses.replace(backbone.preprocessing, fit=fit, crop_fraction=crop_fraction)
+    # Unrounded: a level that falls the other way on another engine is no matter of heads.
+    spec = dataclasses.replace(
+        backbone.preprocessing, fit=fit, crop_fraction=crop_fraction, rounded=False
+    )
     torch.manual_seed(4)
     head = create_head(kind, backbone.n_features, N_CLASSES, hidden=40)
     with torch.no_grad():

@@ -22,6 +22,7 @@ def test_squash_is_torchs_antialiased_interpolation(
         interpolation=interpolation,
         mean=(0.0, 0.0, 0.0),
         std=(1 / 255, 1 / 255, 1 / 255),
+        rounded=False,
     )
 
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()

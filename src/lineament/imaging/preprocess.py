@@ -20,6 +20,9 @@ INTERPOLATIONS = ("bilinear", "bicubic")
 # A sample's cell touches the image when they overlap by a thousandth of the cell: where edge meets
 # edge, each engine's rounding would decide otherwise.
 TOUCH = 0.499
+# Taken off a level before it is rounded. Enlarging by simple ratios often gives exactly a half,
+# which each engine's last digits would round up or down; so they all round down.
+TIE = 2.0**-10
 CUBIC_A = -0.5  # Keys 1981, the value of Pillow and of the weights that say "bicubic"
 
 
@@ -54,6 +57,8 @@ class Preprocessing:
         std: Divided by per channel, R G B, on a scale of 0 to 1.
         crop_fraction: Part of each side of what `fit` shows, around its centre, that is seen; above
             0, at most 1.
+        rounded: Whether the resized pixels are rounded to whole levels, as those of a decoded photo
+            that is kept as bytes are. Every model that is trained now sees whole levels.
 
     Example:
         >>> rule = Preprocessing(
@@ -76,6 +81,7 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     crop_fraction: float = 1.0
+    rounded: bool = True
 
     @property
     def needed_short_side_px(self) -> int:
@@ -109,6 +115,7 @@ class Preprocessing:
                 std=_three(document["std"]),
                 # Artifacts of the time before it was stated show all of what `fit` shows.
                 crop_fraction=_fraction(document.get("crop_fraction", 1.0)),
+                rounded=bool(document.get("rounded", False)),  # theirs were not
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
@@ -197,7 +204,10 @@ def preprocess(image: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.floa
     mean = np.asarray(spec.mean, dtype=np.float32)[:, None, None] * np.float32(255.0)
     std = np.asarray(spec.std, dtype=np.float32)[:, None, None] * np.float32(255.0)
     inside = inside_rows[:, None] * inside_columns[None, :]
-    return np.asarray((resized - mean) / std * inside, dtype=np.float32)
+    filled = resized * inside + mean * (1 - inside)
+    if spec.rounded:
+        filled = np.rint(filled - np.float32(TIE))
+    return np.asarray((filled - mean) / std, dtype=np.float32)
 
 
 def _triangle(distance: NDArray[np.float32]) -> NDArray[np.float32]:

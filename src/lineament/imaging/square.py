@@ -10,7 +10,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.imaging.preprocess import Preprocessing, resize_matrix
+from lineament.imaging.preprocess import TIE, Preprocessing, resize_matrix
 
 # Samples made by one matrix product: fewer are many small products, more multiply by many zeros.
 # Of 4 to 64, 8 was the fastest from 125 to 1000 pixels.
@@ -55,11 +55,13 @@ def square(image: NDArray[np.uint8], spec: Preprocessing) -> NDArray[np.uint8]:
     resized = np.empty((size, size * CHANNELS), dtype=np.float32)
     for samples, touched, weights in _column_bands(*wide, spec.interpolation):
         np.matmul(rows[:, touched], weights, out=resized[:, samples])
+    resized -= np.float32(TIE)
     np.clip(np.rint(resized, out=resized), 0.0, 255.0, out=resized)
     levels = resized.astype(np.uint8).reshape(size, size, CHANNELS)
     if spec.fit == "letterbox":
         inside = np.outer(*(_inside(*axis, spec.interpolation) for axis in (tall, wide)))
-        levels[~inside] = np.clip(np.rint(np.asarray(spec.mean) * 255.0), 0, 255).astype(np.uint8)
+        mean = np.rint(np.asarray(spec.mean) * 255.0 - TIE)
+        levels[~inside] = np.clip(mean, 0, 255).astype(np.uint8)
     return levels
 
 

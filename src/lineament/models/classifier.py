@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lineament.artifacts.run import RunCard
 from lineament.core.errors import ArtifactError
-from lineament.imaging.preprocess import CUBIC_A, TOUCH, Preprocessing
+from lineament.imaging.preprocess import CUBIC_A, TIE, TOUCH, Preprocessing
 from lineament.models.backbones import Backbone, create_backbone
 from lineament.models.heads import Head, head_from_dict
 
@@ -81,7 +81,11 @@ def preprocess(image: Tensor, spec: Preprocessing) -> Tensor:
     resized = (rows @ channels @ columns.T).clamp(0.0, 255.0)
     mean = torch.tensor(spec.mean)[:, None, None] * 255.0
     std = torch.tensor(spec.std)[:, None, None] * 255.0
-    return (resized - mean) / std * (inside_rows[:, None] * inside_columns[None, :])
+    inside = inside_rows[:, None] * inside_columns[None, :]
+    filled = resized * inside + mean * (1 - inside)
+    if spec.rounded:
+        filled = (filled - TIE).round()
+    return (filled - mean) / std
 
 
 def _resize_matrix(

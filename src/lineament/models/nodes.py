@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lineament.core.version import __version__
-from lineament.imaging.preprocess import CUBIC_A, TOUCH, Preprocessing
+from lineament.imaging.preprocess import CUBIC_A, TIE, TOUCH, Preprocessing
 
 OPSET = 18
 PIXELS = "pixels"
@@ -99,18 +99,21 @@ class Writer:
         scale = np.float32(255.0)
         mean = self.constant(np.asarray(spec.mean, np.float32).reshape(1, 3, 1, 1) * scale)
         std = self.constant(np.asarray(spec.std, np.float32).reshape(1, 3, 1, 1) * scale)
-        centred = self.node("Sub", [bounded, mean])
-        if spec.fit != "letterbox":  # only a letterbox has padding to blank out
-            return self.node("Div", [centred, std], output)
-        normal = self.node("Div", [centred, std])
-        inside = self.node(
-            "Mul",
-            [
-                self.node("Unsqueeze", [inside_rows, self.ints([1])]),
-                self.node("Unsqueeze", [inside_columns, self.ints([0])]),
-            ],
-        )
-        return self.node("Mul", [normal, inside], output)
+        filled = bounded
+        if spec.fit == "letterbox":  # only a letterbox has padding, which gets the mean colour
+            inside = self.node(
+                "Mul",
+                [
+                    self.node("Unsqueeze", [inside_rows, self.ints([1])]),
+                    self.node("Unsqueeze", [inside_columns, self.ints([0])]),
+                ],
+            )
+            outside = self.node("Sub", [self.number(1.0), inside])
+            seen = self.node("Mul", [bounded, inside])
+            filled = self.node("Add", [seen, self.node("Mul", [mean, outside])])
+        if spec.rounded:
+            filled = self.node("Round", [self.node("Sub", [filled, self.number(TIE)])])
+        return self.node("Div", [self.node("Sub", [filled, mean]), std], output)
 
     def _resize(self, length: str, extent: str, spec: Preprocessing) -> tuple[str, str]:
         """Write `lineament.imaging.preprocess.resize_matrix` for one axis."""

@@ -13,6 +13,7 @@ from lineament.core.errors import ArtifactError
 from lineament.imaging.preprocess import (
     FITS,
     INTERPOLATIONS,
+    TIE,
     Preprocessing,
     Window,
     preprocess,
@@ -31,6 +32,7 @@ def spec(
     interpolation: str = "bilinear",
     *,
     crop_fraction: float = 1.0,
+    rounded: bool = False,
 ) -> Preprocessing:
     """Mean 0 and std 1/255: the output is on the scale of the pixels, 0 to 255."""
     return Preprocessing(
@@ -40,6 +42,7 @@ def spec(
         mean=(0.0, 0.0, 0.0),
         std=(1 / 255, 1 / 255, 1 / 255),
         crop_fraction=crop_fraction,
+        rounded=rounded,
     )
 
 
@@ -96,6 +99,42 @@ def test_flat_photo_stays_flat(fit: str, interpolation: str) -> None:
 
     shown = made[:, 8, :]
     assert np.allclose(shown, np.array([[10], [120], [250]]), atol=1e-3)
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_rounded_pixels_are_the_nearest_whole_levels(
+    fit: str, interpolation: str, draw_photo: Draw
+) -> None:
+    image = draw_photo(5, 21, 30)
+
+    whole = preprocess(image, spec(64, fit, interpolation, rounded=True))
+
+    assert np.abs(whole - whole.round()).max() < 1e-4
+    assert np.abs(whole - preprocess(image, spec(64, fit, interpolation))).max() <= 0.5 + 2 * TIE
+
+
+def test_level_between_two_is_rounded_down() -> None:
+    image = np.zeros((1, 2, 3), np.uint8)
+    image[0] = [[10, 11, 13], [11, 12, 14]]
+
+    made = preprocess(image, spec(1, rounded=True))  # exactly 10.5, 11.5 and 13.5
+
+    assert made.ravel().round(4).tolist() == [10.0, 11.0, 13.0]
+
+
+def test_padding_of_a_letterbox_is_the_whole_level_next_to_the_mean_colour() -> None:
+    rule = Preprocessing(
+        size_px=8,
+        fit="letterbox",
+        interpolation="bilinear",
+        mean=(0.485, 0.456, 0.406),
+        std=(1 / 255, 1 / 255, 1 / 255),
+    )
+
+    made = preprocess(np.zeros((8, 16, 3), np.uint8), rule)[:, 0, 0]
+
+    assert np.allclose(made + np.array([0.485, 0.456, 0.406]) * 255, [124, 116, 104], atol=1e-3)
 
 
 def test_photo_of_the_right_size_is_not_changed(draw_photo: Draw) -> None:
@@ -213,13 +252,16 @@ def test_all_of_a_photo_needs_no_more_than_the_input() -> None:
 
 
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
-def test_letterbox_padding_is_exactly_zero_after_normalisation(interpolation: str) -> None:
+def test_unrounded_letterbox_padding_is_exactly_zero_after_normalisation(
+    interpolation: str,
+) -> None:
     rule = Preprocessing(
         size_px=32,
         fit="letterbox",
         interpolation=interpolation,
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
+        rounded=False,
     )
 
     made = preprocess(np.full((20, 40, 3), 255, np.uint8), rule)

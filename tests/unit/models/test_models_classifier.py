@@ -56,6 +56,7 @@ def test_torch_preprocesses_as_the_reference_does(
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
         crop_fraction=crop_fraction,
+        rounded=False,
     )
     for height, width in SIZES:
         image = draw_photo(0, height, width)
@@ -71,7 +72,12 @@ def test_torch_preprocesses_a_very_wide_photo_as_the_reference_does(
     fit: str, draw_photo: Callable[..., NDArray[np.uint8]]
 ) -> None:
     rule = Preprocessing(
-        size_px=32, fit=fit, interpolation="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
+        size_px=32,
+        fit=fit,
+        interpolation="bicubic",
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+        rounded=False,
     )
     image = draw_photo(0, 40, 5000)
 
