@@ -1,7 +1,7 @@
 """Walls around every test (no home, no cache, no network), and the photos that tests draw."""
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +14,9 @@ from PIL import Image
 hypothesis.settings.register_profile("suite", derandomize=True, database=None, deadline=None)
 hypothesis.settings.load_profile("suite")
 
+# Doctests are collected from every module, and two of one name clash: these have none.
+collect_ignore_glob = ["*conftest.py"]
+
 KIND_COLOURS = [(200, 40, 40), (40, 160, 60), (50, 70, 210), (210, 180, 40)]
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -25,13 +28,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-@pytest.fixture(autouse=True)
-def _walled_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = tmp_path_factory.mktemp("home")
+def _wall_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "xdg-cache"))
     monkeypatch.setenv("LINEAMENT_CACHE", str(home / "lineament-cache"))
     monkeypatch.setenv("MPLCONFIGDIR", str(home / "matplotlib"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _walled_home_of_fixtures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home for fixtures of the session and of modules, which are made before any test's own."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _wall_home(tmp_path_factory.mktemp("home-of-fixtures"), monkeypatch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _walled_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    _wall_home(tmp_path_factory.mktemp("home"), monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Lineament: from a folder of labelled photos to a classifier that can be trusted and shipped.
 
-The verbs are functions of this package, imported when first used: ``prepare``, ``train``,
+The verbs are functions of this package, imported when first used: ``prepare``, ``audit``,
+``train`` with ``load_recipe``, ``preview`` and ``find_rate``, ``study``, ``list_runs``, ``curves``,
 ``evaluate``, ``explain``, ``export`` and the class ``Predictor``; each verb's options are one
 configuration class.
 """
@@ -15,10 +16,18 @@ if TYPE_CHECKING:
     from lineament.exporting.export import export
     from lineament.preparation.build import prepare
     from lineament.preparation.config import PrepareConfig
+    from lineament.reporting.training_page import curves
     from lineament.runtime.predictor import Predictor
-    from lineament.training.train import TrainConfig, train
+    from lineament.training.augmentation.preview import preview
+    from lineament.training.find_rate import find_rate
+    from lineament.training.recipe import TrainConfig
+    from lineament.training.recipes import load_recipe
+    from lineament.training.train import train
     from lineament.workflow.auditing import AuditConfig, audit
     from lineament.workflow.evaluating import EvaluateConfig, evaluate
+    from lineament.workflow.listing import list_runs
+    from lineament.workflow.studies.configuration import StudyConfig
+    from lineament.workflow.studies.study import study
 
 _HOMES = {
     "AuditConfig": "lineament.workflow.auditing",
@@ -27,11 +36,18 @@ _HOMES = {
     "ExplainConfig": "lineament.explanation.explain",
     "PrepareConfig": "lineament.preparation.config",
     "Predictor": "lineament.runtime.predictor",
-    "TrainConfig": "lineament.training.train",
+    "TrainConfig": "lineament.training.recipe",
+    "StudyConfig": "lineament.workflow.studies.configuration",
+    "curves": "lineament.reporting.training_page",
     "evaluate": "lineament.workflow.evaluating",
     "explain": "lineament.explanation.explain",
     "export": "lineament.exporting.export",
+    "find_rate": "lineament.training.find_rate",
+    "list_runs": "lineament.workflow.listing",
+    "load_recipe": "lineament.training.recipes",
     "prepare": "lineament.preparation.build",
+    "preview": "lineament.training.augmentation.preview",
+    "study": "lineament.workflow.studies.study",
     "train": "lineament.training.train",
 }
 
@@ -41,13 +57,20 @@ __all__ = [
     "ExplainConfig",
     "Predictor",
     "PrepareConfig",
+    "StudyConfig",
     "TrainConfig",
     "__version__",
     "audit",
+    "curves",
     "evaluate",
     "explain",
     "export",
+    "find_rate",
+    "list_runs",
+    "load_recipe",
     "prepare",
+    "preview",
+    "study",
     "train",
 ]
 

@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "lineament"
 TORCH_FREE = (
     *("core", "measure", "imaging", "artifacts", "runtime", "preparation", "evaluation"),
-    *("recognition", "reporting", "serving", "explanation"),
+    *("recognition", "reporting", "serving", "explanation", "tracking"),
 )
 WALLED = """
     import importlib

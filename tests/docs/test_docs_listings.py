@@ -29,6 +29,8 @@ PAGES = ["README.md", *sorted(f"docs/how-to/{each.name}" for each in ROOT.glob("
 READY = {  # what a page's reader has made with the pages before it
     "docs/how-to/train.md": ("dataset",),
     "docs/how-to/recipes.md": ("dataset",),
+    "docs/how-to/study.md": ("dataset",),
+    "docs/how-to/track.md": ("dataset",),
     "docs/how-to/evaluate.md": ("dataset", "run", "model.onnx", "faces-dataset"),
     "docs/how-to/explain.md": ("run",),
     "docs/how-to/ship.md": ("run",),

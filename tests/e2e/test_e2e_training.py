@@ -64,6 +64,24 @@ def killed(process: int) -> None:
 
 
 @pytest.fixture(scope="module")
+def python(chain: Path, surroundings: dict[str, str]) -> Callable[..., Result]:
+    """Give ``python("-c", program)``: a process of its own beside the dataset, of one thread."""
+
+    def run(*arguments: object) -> Result:
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=chain,
+            env={**surroundings, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=240,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
 def whole(chain: Path, warm: Callable[..., Result]) -> Path:
     """A training that nothing happened to."""
     result = warm("train", "dataset", "--out", "whole", *LOOP, cwd=chain)
@@ -164,16 +182,8 @@ print("at a time:", run.card.training["photos_at_a_time"])
 """
 
 
-def test_training_survives_a_lack_of_memory(chain: Path, surroundings: dict[str, str]) -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", STARVED],
-        cwd=chain,
-        env={**surroundings, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=240,
-        check=False,
-    )
+def test_training_survives_a_lack_of_memory(chain: Path, python: Callable[..., Result]) -> None:
+    result = python("-c", STARVED)
 
     assert result.returncode == 0, result.stderr
     assert [line for line in result.stdout.splitlines() if line.startswith("out of memory")] == [
@@ -190,37 +200,56 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_two_processes_train_one_model(chain: Path, surroundings: dict[str, str]) -> None:
-    # Nothing random but the order, and statistics held: only the sums are cut otherwise.
-    recipe = (
-        *("--mode", "scratch", "--backbone", "test_resnet", "--epochs", "2"),
-        *("--set", "size_px=48", "--set", "flip=false", "--set", "threads=1"),
-        *("--set", "freeze_batch_norm=true", "--set", "precision=fp32"),
-    )
-    launchers: dict[str, tuple[str, ...]] = {
-        "one": (),
-        "two": (
-            *("-m", "torch.distributed.run", "--nproc-per-node", "2"),
-            *("--master-port", str(free_port())),
-        ),
-    }
-    for name, size in (("one", 8), ("two", 4)):
-        result = subprocess.run(
-            [
-                *(sys.executable, *launchers[name], "-m", "lineament", "train", "dataset"),
-                *("--out", name, *recipe, "--set", f"batch_size={size}"),
-            ],
-            cwd=chain,
-            env={**surroundings, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=240,
-            check=False,
-        )
-        assert result.returncode == 0, result.stderr
+# Nothing random but the order, and statistics held: processes only cut the sums otherwise.
+SHARED = (
+    *("--mode", "scratch", "--backbone", "test_resnet", "--epochs", "2"),
+    *("--set", "size_px=48", "--set", "flip=false", "--set", "threads=1"),
+    *("--set", "freeze_batch_norm=true", "--set", "precision=fp32"),
+)
+ACCELERATE = ("-m", "accelerate.commands.launch", "--num_processes", "2")
 
-    one, two = (load_file(chain / name / "weights.safetensors") for name in ("one", "two"))
+
+@pytest.fixture(scope="module")
+def alone(chain: Path, warm: Callable[..., Result]) -> Path:
+    """A training by one process, whose batches are those of two together."""
+    result = warm("train", "dataset", "--out", "one", *SHARED, "--set", "batch_size=8", cwd=chain)
+    assert result.returncode == 0, result.stderr
+    return chain / "one"
+
+
+@pytest.mark.parametrize(
+    ("name", "launcher"),
+    [
+        ("torchrun", ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port")),
+        ("accelerate", (*ACCELERATE, "--multi_gpu", "--main_process_port")),
+    ],
+)
+def test_two_processes_train_one_model(
+    name: str, launcher: tuple[str, ...], alone: Path, python: Callable[..., Result]
+) -> None:
+    result = python(
+        *(*launcher, free_port(), "-m", "lineament", "train", "dataset"),
+        *("--out", name, *SHARED, "--set", "batch_size=4"),
+    )
+    assert result.returncode == 0, result.stderr
+
+    run = Run.open(alone.parent / name)
+    one, two = (load_file(each / "weights.safetensors") for each in (alone, run.root))
     assert one.keys() == two.keys()
     for key, value in one.items():
         assert np.abs(value - two[key]).max() < 1e-3, key
-    assert Run.open(chain / "two").card.training["processes"] == 2
+    assert run.card.training["processes"] == 2
+
+
+def test_launcher_that_starts_one_process_for_two_is_refused(
+    python: Callable[..., Result],
+) -> None:
+    result = python(
+        *(*ACCELERATE, "--cpu", "-m", "lineament", "train", "dataset", "--out", "lonely", *SHARED)
+    )
+
+    assert result.returncode != 0
+    assert (
+        "error: `accelerate launch` was asked for several processes and started one.\n"
+        "  fix: Add `--multi_gpu` to its flags, which works without GPUs too, or use `torchrun`.\n"
+    ) in result.stderr

@@ -2,13 +2,16 @@
 
 On disk: ``run.json``; ``history.csv``; ``weights.safetensors`` (every parameter, for further
 training); ``graph.onnx`` (pixels to probabilities: what evaluation measures and export ships);
-``predictions/validation.parquet``.
+``predictions/validation.parquet``; where layers were trained, ``histograms.parquet``.
 """
 
+import csv
 import dataclasses
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lineament.artifacts.histograms import LayerValues, read_histograms
 from lineament.artifacts.schema import class_names, field, open_document, positive, stamp
 from lineament.artifacts.table import write_table
 from lineament.core.errors import ArtifactError
@@ -16,10 +19,13 @@ from lineament.core.files import json_text, sha256_file
 from lineament.imaging.preprocess import Preprocessing
 
 KIND = "run"
+WORDS = {"": None, "True": 1.0, "False": 0.0}  # cells of a history that are no numbers
 SCHEMA_VERSION = 1
 DOCUMENT = "run.json"
 GRAPH = "graph.onnx"
 WEIGHTS = "weights.safetensors"
+HISTORY = "history.csv"
+HISTOGRAMS = "histograms.parquet"
 COMPLETE = "complete"
 # Of runs that say nothing of their head: they were made before there were others.
 FIRST_HEAD: Mapping[str, object] = {"kind": "linear", "dropout": 0.0}
@@ -44,6 +50,7 @@ class RunCard:
         head: Its kind and how it was made.
         mirrored_view: Whether an answer is the mean of a photo and its mirror image.
         training: What training cost and why it ended, or what computed the frozen features.
+        tracking: By tracker, what finds its record of this training again.
     """
 
     mode: str
@@ -60,6 +67,7 @@ class RunCard:
     head: Mapping[str, object] = dataclasses.field(default_factory=lambda: dict(FIRST_HEAD))
     mirrored_view: bool = False
     training: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    tracking: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     def provenance(self) -> dict[str, object]:
         """What a bundle repeats of its run, so that it can be told where an answer comes from."""
@@ -101,6 +109,32 @@ class Run:
     def weights_path(self) -> Path:
         """Every parameter, as safetensors."""
         return self.root / WEIGHTS
+
+    def history(self) -> tuple[dict[str, float | None], ...]:
+        """One row per judged epoch or tried regularisation; ``None`` where a cell is empty.
+
+        Raises:
+            ArtifactError: The file holds something else than numbers.
+        """
+        path = self.root / HISTORY
+        try:
+            text = path.read_text(encoding="utf-8")
+            return tuple(
+                {name: WORDS[cell] if cell in WORDS else float(cell) for name, cell in row.items()}
+                for row in csv.DictReader(io.StringIO(text))
+            )
+        except (OSError, ValueError, TypeError) as error:
+            raise ArtifactError(f"{path} cannot be read ({error}).", fix="Train again.") from error
+
+    def layers(self) -> tuple[LayerValues, ...]:
+        """The values of each trained layer at each epoch; empty where nothing was recorded.
+
+        Raises:
+            ArtifactError: The file cannot be read.
+            MissingExtraError: pyarrow is not installed.
+        """
+        path = self.root / HISTOGRAMS
+        return read_histograms(path) if path.is_file() else ()
 
     @classmethod
     def open(cls, root: Path) -> "Run":
@@ -148,6 +182,7 @@ class Run:
                 {"mirrored_view": False, **document}, "mirrored_view", bool, name=name
             ),
             training=field({"training": {}, **document}, "training", dict, name=name),
+            tracking=field({"tracking": {}, **document}, "tracking", dict, name=name),
         )
         return cls(root=root, card=card)
 
@@ -163,7 +198,7 @@ def write_run(folder: Path, card: RunCard, history: Sequence[Mapping[str, object
     """
     columns = list(history[0]) if history else []
     rows = [[row[column] for column in columns] for row in history]
-    write_table(folder / "history.csv", columns, rows)
+    write_table(folder / HISTORY, columns, rows)
     written = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in written}
     document = {

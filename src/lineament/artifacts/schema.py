@@ -16,6 +16,7 @@ DOCUMENTS = {
     "run": "run.json",
     "report": "report.json",
     "audit": "audit.json",
+    "study": "study.json",
 }
 
 

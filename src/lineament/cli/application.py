@@ -27,6 +27,9 @@ VERBS = {
     "explain": "Show where a model looks.",
     "export": "Pack a run into one file that runs anywhere.",
     "predict": "Answer photos with a bundle.",
+    "study": "Compare many trainings, and search for good settings.",
+    "runs": "List, sort and filter runs.",
+    "curves": "Draw how trainings went, on one page.",
     "doctor": "Say what is installed and what this machine can do.",
 }
 

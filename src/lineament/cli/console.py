@@ -1,6 +1,7 @@
 """The console: progress and talk on stderr, results on stdout, one JSON document if asked."""
 
 import json
+import os
 import shlex
 import sys
 import time
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 SILENT_S = 2.0  # a task shorter than this needs no line where there is no terminal
+TABLED = ("epoch ", "validating epoch ")  # tasks that the table of epochs has a row for
+BAR_COLUMNS, LEAST_BAR = 40, 8
+FIGURES_COLUMNS = 24  # beside the bar: steps of the whole, time that is left, and gaps
 
 
 def next_command(*words: object) -> str:
@@ -66,7 +70,8 @@ class ConsoleProgress:
     """Progress on stderr: a bar with an estimate on a terminal, else a line per longer task."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
+        is_plain = os.environ.get("TERM", "").lower() in ("dumb", "unknown")  # cannot redraw a line
+        self._terminal = sys.stderr.isatty() and not is_plain
         self._bar: Bar | None = None
         self._task = ""
         self._total: int | None = None
@@ -78,9 +83,8 @@ class ConsoleProgress:
         self._task, self._total, self._done = task, total, 0
         self._started = time.monotonic()
         if self._terminal:
-            self._bar = _bar()
+            self._bar = _bar(task, total)
             self._bar.start()
-            self._bar.add_task(task, total=total)
 
     def advance(self, steps: int = 1) -> None:
         """Some of it is done."""
@@ -94,7 +98,7 @@ class ConsoleProgress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-        elif seconds >= SILENT_S:
+        elif seconds >= SILENT_S and not self._task.startswith(TABLED):
             pace = self._done / seconds
             shown = f"{pace:.0f}/s" if pace >= 1 else f"{seconds / max(1, self._done):.1f} s each"
             click.echo(f"{self._task}: {self._done} in {seconds:.0f} s ({shown})", err=True)
@@ -102,12 +106,17 @@ class ConsoleProgress:
     def note(self, text: str) -> None:
         """A sentence for the person who watches."""
         if self._bar is not None:
-            self._bar.console.print(text, highlight=False)
+            # As it is: a class may be called "[red]", and a table's rows are not to be broken.
+            self._bar.console.print(
+                text, highlight=False, markup=False, emoji=False, soft_wrap=True
+            )
         else:
             click.echo(text, err=True)
 
 
-def _bar() -> "Bar":
+def _bar(task: str, total: int | None) -> "Bar":
+    """A bar with the task's name, which gives way where the line is short."""
+    from rich.cells import cell_len, set_cell_size
     from rich.console import Console as RichConsole
     from rich.progress import (
         BarColumn,
@@ -117,11 +126,18 @@ def _bar() -> "Bar":
         TimeRemainingColumn,
     )
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
+    console = RichConsole(stderr=True)
+    room = max(1, console.width - FIGURES_COLUMNS - LEAST_BAR)
+    name = task if cell_len(task) <= room else f"{set_cell_size(task, room - 1)}…"
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(
+            max(LEAST_BAR, min(BAR_COLUMNS, console.width - FIGURES_COLUMNS - cell_len(name)))
+        ),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=RichConsole(stderr=True),
+        console=console,
         transient=True,
     )
+    bar.add_task(name, total=total)
+    return bar

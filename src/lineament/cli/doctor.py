@@ -7,7 +7,7 @@ import click
 
 from lineament.cli import flags
 from lineament.cli.console import Console
-from lineament.core.cache import readable, size_bytes
+from lineament.core.cache import clear, readable, size_bytes
 from lineament.core.extras import DISTRIBUTIONS, MODULES_BY_EXTRA, missing_modules
 from lineament.core.files import cache_folder
 from lineament.core.machine import machine, versions
@@ -16,12 +16,18 @@ ENGINES = ("onnxruntime", "openvino", "torch")
 
 
 @click.command()
+@click.option(
+    "--clear-cache",
+    is_flag=True,
+    help="Remove from the cache what can be made again, unless a training has it open.",
+)
 @flags.common
-def command(as_json: bool) -> None:
+def command(clear_cache: bool, as_json: bool) -> None:
     """Say which versions and extras are installed, what the processor can do, where caches are."""
     extras = {extra: _missing(extra) for extra in MODULES_BY_EXTRA}
     engines = [name for name in ENGINES if importlib.util.find_spec(name) is not None]
     cache = cache_folder()
+    removed = clear(cache) if clear_cache else 0
     cached = size_bytes(cache)
     document: dict[str, object] = {
         "versions": versions(),
@@ -31,7 +37,12 @@ def command(as_json: bool) -> None:
         },
         "engines": engines,
         "machine": machine(),
-        "cache": {"path": str(cache), "exists": cache.is_dir(), "size_bytes": cached},
+        "cache": {
+            "path": str(cache),
+            "exists": cache.is_dir(),
+            "size_bytes": cached,
+            "removed_bytes": removed,
+        },
         "threads": {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")},
     }
     lines = [f"{name:14} {version}" for name, version in versions().items()]
@@ -42,7 +53,8 @@ def command(as_json: bool) -> None:
     for name, value in machine().items():
         shown = ", ".join(value) if isinstance(value, list) else value
         lines.append(f"{name.replace('_', ' '):14} {shown}")
-    lines.append(f"cache          {cache} ({readable(cached)})")
+    gone = f"; {readable(removed)} removed" if clear_cache else ""
+    lines.append(f"cache          {cache} ({readable(cached)}{gone})")
     absent = [extra for extra in ("train", "report") if extras[extra]]  # what most people miss
     following = (
         f"pip install 'lineament[{absent[0]}]'"

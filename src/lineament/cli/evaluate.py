@@ -1,13 +1,19 @@
 """``lineament evaluate RUN|BUNDLE DATASET --out DIR``."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress, towards_use
 from lineament.core.config import resolve
+from lineament.core.errors import UsageError
 from lineament.core.extras import require_all
+
+if TYPE_CHECKING:
+    from lineament.artifacts.run import Run
 
 
 @click.command()
@@ -21,6 +27,7 @@ from lineament.core.extras import require_all
     default=None,
     help="Also say what a random split of the same photos would have claimed.",
 )
+@flags.track
 @flags.seed
 @flags.settings
 @flags.common
@@ -31,6 +38,7 @@ def command(
     overwrite: bool,
     split: str | None,
     inflation: bool | None,
+    track: str | None,
     seed: int | None,
     sets: tuple[str, ...],
     as_json: bool,
@@ -45,10 +53,13 @@ def command(
     config = resolve(
         EvaluateConfig, {}, {"split": split, "inflation": inflation, "seed": seed}, sets=sets
     )
-    console = Console(as_json=as_json)
-    report = evaluate(
-        model, dataset, out, config=config, overwrite=overwrite, progress=ConsoleProgress()
-    )
+    console, progress = Console(as_json=as_json), ConsoleProgress()
+    tracked = _tracked_run(model, flags.names(track))
+    report = evaluate(model, dataset, out, config=config, overwrite=overwrite, progress=progress)
+    if tracked is not None:
+        from lineament.tracking.trackers import add_report
+
+        add_report(tracked, out, flags.names(track), progress=progress)
     lines = [f"{out / 'report.html'}: {report.n_right} of {report.n_images} {report.split} photos"]
     for name, interval in report.headline.items():
         lines.append(
@@ -62,3 +73,19 @@ def command(
     console.result(
         {"report": str(out), **report.as_dict()}, "\n".join(lines), following=towards_use(model)
     )
+
+
+def _tracked_run(model: Path, names: Sequence[str]) -> "Run | None":
+    """The run to whose record trackers add; mistakes are found before anything is measured."""
+    if not names:
+        return None
+    from lineament.artifacts.run import Run
+    from lineament.tracking.trackers import trackers
+
+    trackers(names)
+    if not model.is_dir():
+        raise UsageError(
+            "`--track` adds to the record of a run, and a bundle is none.",
+            fix="Evaluate the run, or leave `--track` out.",
+        )
+    return Run.open(model)

@@ -36,6 +36,25 @@ def writes(metavar: str, help: str) -> Callable[[Command], Command]:
     return decorate
 
 
+def track(command: Command) -> Command:
+    """Add ``--track wandb,mlflow,tensorboard``."""
+    return click.option(
+        "--track",
+        metavar="NAMES",
+        help="Tell trackers as well: wandb, mlflow, tensorboard, or several with commas.",
+    )(command)
+
+
+def names(text: str | None) -> tuple[str, ...]:
+    """The names in a text with commas; none where nothing was given.
+
+    Example:
+        >>> names("wandb, mlflow")
+        ('wandb', 'mlflow')
+    """
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
 def settings(command: Command) -> Command:
     """Add ``--set field=value``."""
     return click.option(

@@ -112,7 +112,7 @@ def preview(
     data = Dataset.open(dataset)
     from lineament.training.augmentation.preview import preview as draw  # brings torch
 
-    draw(data, config, out, rows=rows, columns=columns, seed=seed or 0, overwrite=overwrite)
+    draw(data, out, config=config, rows=rows, columns=columns, seed=seed or 0, overwrite=overwrite)
     changes = [word for text in sets for word in ("--set", text)]
     Console(as_json=as_json).result(
         {"preview": str(out), "recipe": recipe},

@@ -8,11 +8,13 @@ import click
 
 from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress, next_command
+from lineament.cli.epochs import EpochTable
 from lineament.core.config import resolve
 from lineament.core.extras import require_all
 
 if TYPE_CHECKING:
     from lineament.artifacts.dataset import Dataset
+    from lineament.artifacts.watching import Watcher
     from lineament.training.recipe import TrainConfig
 
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--find-lr", is_flag=True, help="Train nothing: draw the loss over the rate into --out."
 )
+@flags.track
 @flags.seed
 @flags.settings
 @flags.common
@@ -50,6 +53,7 @@ def command(
     fold: int | None,
     resume: bool,
     find_lr: bool,
+    track: str | None,
     seed: int | None,
     sets: tuple[str, ...],
     as_json: bool,
@@ -62,6 +66,7 @@ def command(
     """
     require_all("train", purpose="Training")
     from lineament.artifacts.dataset import Dataset
+    from lineament.artifacts.watching import Several
     from lineament.training.recipe import TrainConfig
     from lineament.training.recipes import read_recipe
 
@@ -102,11 +107,26 @@ def command(
         same += [word for text in sets for word in ("--set", text)]
         _find_rate(data, out, config, same, overwrite=overwrite, console=console)
         return
+    progress = ConsoleProgress()
+    watchers: dict[str, Watcher] = {"console": EpochTable(progress)}
+    if track:
+        from lineament.tracking.trackers import trackers
+
+        watchers |= trackers(flags.names(track), progress=progress)
+    from lineament.training.fitting.processes import is_main_process
     from lineament.training.train import train  # torch takes seconds; mistakes above do not
 
     run = train(
-        data, out, config=config, overwrite=overwrite, resume=resume, progress=ConsoleProgress()
+        data,
+        out,
+        config=config,
+        overwrite=overwrite,
+        resume=resume,
+        progress=progress,
+        watcher=Several(watchers),
     )
+    if not is_main_process():  # of several that train together, the first one speaks
+        return
     card = run.card
     chosen = ", ".join(f"{name} {value:.4g}" for name, value in card.chosen.items())
     lines = [

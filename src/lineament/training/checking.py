@@ -1,14 +1,15 @@
 """Checking: fields of a recipe that contradict each other, found before anything is read."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from lineament.core.errors import UsageError
+from lineament.models.heads import MARGINS
 from lineament.models.table import TABLE
 from lineament.training.fitting.budget import seconds_of
 from lineament.training.optimisation.freezing import checked_trainable
 from lineament.training.recipe import AugmentationFields, TrainConfig
 
-COSINE_HEADS = ("cosface", "arcface")
 # What only the loop reads, beside augmentation.
 LOOP_ONLY = (
     "trainable",
@@ -19,6 +20,7 @@ LOOP_ONLY = (
     "start_size_px",
     "layer_decay",
     "precision",
+    "threads",
 )
 # What a solver has no steps for.
 STEPS_ONLY = (
@@ -35,8 +37,8 @@ STEPS_ONLY = (
 BELONGS = (
     ("widths", "backbone", ("custom_cnn",)),
     ("hidden", "head", ("mlp",)),
-    ("margin", "head", COSINE_HEADS),
-    ("scale", "head", COSINE_HEADS),
+    ("margin", "head", tuple(MARGINS)),
+    ("scale", "head", tuple(MARGINS)),
     ("regularisation", "head", ("linear",)),
     ("regularisation", "mode", ("head", "finetune")),
     ("layer_decay", "mode", ("finetune",)),
@@ -79,7 +81,7 @@ def checked(recipe: TrainConfig) -> TrainConfig:
             raise UsageError(
                 "Both `epochs` and `time_budget` say how long to train.", fix="Give one of them."
             )
-    if recipe.head in COSINE_HEADS and (recipe.mixup or recipe.cutmix):
+    if recipe.head in MARGINS and (recipe.mixup or recipe.cutmix):
         raise UsageError(
             f"The margin of `{recipe.head}` is for one right class, but mixup and cutmix make two.",
             fix="Leave `mixup` and `cutmix` out, or take another head.",
@@ -103,10 +105,8 @@ def _check_head_mode(recipe: TrainConfig) -> None:
         names += STEPS_ONLY
     idle = [name for name in names if _is_changed(recipe, name)]
     if idle:
-        was = "was" if len(idle) == 1 else "were"
         raise UsageError(
-            "`--mode head` sees every photo once, as it is, and has no use for what "
-            f"{was} given: {', '.join(idle)}.",
+            f"`--mode head` sees every photo once, as it is, and has no use for {_listed(idle)}.",
             fix="Use `--mode finetune`, with `--set trainable=head` to train the head alone.",
         )
 
@@ -152,6 +152,12 @@ def _check_sizes(recipe: TrainConfig) -> None:
 def _is_changed(recipe: TrainConfig, name: str) -> bool:
     """Whether a field was given something else than its default."""
     return bool(getattr(recipe, name) != getattr(TrainConfig(), name))
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them."""
+    *others, last = (f"`{name}`" for name in names)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _written(value: object) -> str:

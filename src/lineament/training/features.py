@@ -1,4 +1,4 @@
-"""Features of a frozen backbone, computed once per photo.
+"""Features of a frozen backbone, computed once per photo, in this run or in an earlier one.
 
 Many training photos go through the fastest engine there is, validation photos through the one that
 will answer: what is chosen and calibrated on validation is then true of what ships.
@@ -11,14 +11,18 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from lineament.artifacts.dataset import Dataset, Sample
+from lineament.artifacts.dataset import Dataset
+from lineament.artifacts.origins import origins
+from lineament.core.errors import DataError
 from lineament.core.executor import Executor, LocalExecutor
-from lineament.core.progress import Progress, tracked
+from lineament.core.files import sha256_file
+from lineament.core.progress import Progress
 from lineament.imaging.preprocess import Preprocessing
 from lineament.models.backbones import DEFAULT_BACKBONE, create_backbone
-from lineament.models.graph import backbone_graph, feature_graph
+from lineament.models.graph import feature_graph
+from lineament.models.stored_graph import stored_graph
 from lineament.runtime.engines import Engine, OnnxRuntimeEngine, fastest_engine
-from lineament.runtime.predictor import embed
+from lineament.training.stored_features import Photo, StoredFeatures
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -40,19 +44,22 @@ def frozen_features(
     executor: Executor,
     progress: Progress,
     mirrored_view: bool = False,
+    cache: bool = True,
 ) -> tuple[Part, Part, str]:
     """Embed the photos of ``train`` and ``validation``; the test split is not opened.
 
     The fastest engine is used where training photos are many, and where it embeds a few of them
-    nearly as ONNX Runtime does: not every network bears bfloat16.
+    nearly as ONNX Runtime does: not every network bears bfloat16. What is on disk has no say in it.
 
     Args:
-        dataset: The photos.
+        dataset: The photos, whose hashes are those that it states: `Dataset.verify` is asked
+            before.
         backbone: The exported backbone.
         preprocessing: What is done to pixels before it.
         executor: Where photos are decoded and run.
         progress: Who listens.
         mirrored_view: Whether features are the mean of a photo's and its mirror image's.
+        cache: Whether features of earlier runs are taken from disk, and these kept there.
 
     Returns:
         For each of the two splits, embeddings ``float32 (N, D)`` and labels ``int64 (N,)``; then
@@ -60,23 +67,28 @@ def frozen_features(
 
     Raises:
         DataError: A photo cannot be read, or a split is empty.
+        UsageError: The limit of the cache is no number.
     """
     graph = feature_graph(backbone, preprocessing, mirrored_view=mirrored_view)
+    stored = StoredFeatures(graph, preprocessing, progress=progress, cache=cache)
     exact = OnnxRuntimeEngine(graph, name=NAME)
     samples = {split: dataset.samples(split) for split in ("train", "validation")}
+    hashes = {origin.filename: origin.sha256 for origin in origins(dataset.root)}
+    photos = {
+        split: [Photo(sha256=hashes[each.filename], path=dataset.path(each)) for each in some]
+        for split, some in samples.items()
+    }
 
-    def embedded(engine: Engine, some: Sequence[Sample], task: str) -> NDArray[np.float32]:
-        paths = [dataset.path(sample) for sample in some]
+    def embedded(engine: Engine, some: Sequence[Photo], task: str) -> NDArray[np.float32]:
         where = executor if engine is exact else _busier(executor)
-        rows = embed(engine, paths, preprocessing, executor=where)
-        return np.stack(list(tracked(rows, progress, task, len(paths))))
+        return stored.embed(some, engine, executor=where, task=task)
 
     fast: Engine = exact
-    if len(samples["train"]) >= ENOUGH:
+    if len(photos["train"]) >= ENOUGH:
         fast = fastest_engine(graph, name=NAME)
     if fast.title != exact.title:
         # Spread over the split, whose photos stand class by class.
-        few = samples["train"][:: -(-len(samples["train"]) // COMPARED)]
+        few = photos["train"][:: -(-len(photos["train"]) // COMPARED)]
         pair = [embedded(engine, few, "comparing engines") for engine in (exact, fast)]
         likeness = _mean_cosine(*pair)
         if not likeness >= LEAST_COSINE:  # NaN is no likeness either
@@ -87,11 +99,12 @@ def frozen_features(
             fast = exact
     train, validation = (
         (
-            embedded(engine, samples[split], f"features of {split}"),
+            embedded(engine, photos[split], f"features of {split}"),
             np.asarray([each.label for each in samples[split]], dtype=np.int64),
         )
         for split, engine in (("train", fast), ("validation", exact))
     )
+    _tell(stored, progress)
     return train, validation, fast.title
 
 
@@ -101,7 +114,7 @@ def default_features(
     """Embed photos with the default backbone, for what needs a good look but no training.
 
     Args:
-        paths: Files of a dataset.
+        paths: Files that stay as they are meanwhile.
         executor: Where photos are decoded and run.
         progress: Who listens.
 
@@ -110,13 +123,34 @@ def default_features(
 
     Raises:
         DataError: A photo cannot be read.
+        UsageError: The limit of the cache is no number.
     """
     backbone = create_backbone(DEFAULT_BACKBONE, None)
-    graph = feature_graph(backbone_graph(backbone), backbone.preprocessing)
-    engine = OnnxRuntimeEngine(graph, name=NAME)
-    rows = embed(engine, paths, backbone.preprocessing, executor=executor)
-    watched = tracked(rows, progress, "features of all photos", len(paths))
-    return np.stack(list(watched)), backbone.name
+    graph = feature_graph(stored_graph(backbone, progress=progress), backbone.preprocessing)
+    stored = StoredFeatures(graph, backbone.preprocessing, progress=progress)
+    rows = stored.embed(
+        [Photo(sha256=_hash(path), path=path) for path in paths],
+        OnnxRuntimeEngine(graph, name=NAME),
+        executor=executor,
+        task="features of all photos",
+    )
+    _tell(stored, progress)
+    return rows, backbone.name
+
+
+def _hash(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}.",
+            fix="The photo was there when this began; run again when nothing else changes it.",
+        ) from error
+
+
+def _tell(stored: StoredFeatures, progress: Progress) -> None:
+    if stored.found:
+        progress.note(f"features of {len(stored.found):,} photos from the cache")
 
 
 def _busier(executor: Executor) -> Executor:

@@ -7,7 +7,6 @@ done, an epoch is a few matrix products, and thirty of them take seconds.
 import copy
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from lineament.models.heads import MARGINS, Head, MlpHead, create_head
 from lineament.training.fitting.divergence import diverged
 from lineament.training.logistic import standardisation
 from lineament.training.optimisation.losses import make_loss
-from lineament.training.optimisation.optimisers import set_rates
+from lineament.training.optimisation.optimisers import group, optimiser_over, set_rates
 from lineament.training.optimisation.sampling import epoch_order
 from lineament.training.optimisation.schedules import Schedule
 from lineament.training.recipe import TrainConfig
@@ -205,16 +204,12 @@ class _Fitting:
 
 def _optimiser(head: Head, recipe: TrainConfig) -> torch.optim.Optimizer:
     """Make the recipe's optimiser over the head, each layer with a rate of its own."""
-    groups: list[dict[str, Any]] = []
+    groups = []
     for parameter in head.parameters():
         rate, decay = recipe.resolved_rate, recipe.weight_decay
         if parameter.ndim < 2 or recipe.head in MARGINS:
             decay = 0.0  # the length of a direction changes no answer
         else:
             rate *= min(1.0, USUAL_INPUTS / parameter.shape[1])
-        groups.append({"params": [parameter], "lr": rate, "rate": rate, "weight_decay": decay})
-    if recipe.optimiser == "sgd":
-        momentum = recipe.momentum
-        return torch.optim.SGD(groups, momentum=momentum, nesterov=momentum > 0, fused=True)
-    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
-    return kind(groups, fused=True)
+        groups.append(group([parameter], rate, weight_decay=decay))
+    return optimiser_over(groups, recipe)

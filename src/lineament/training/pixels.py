@@ -221,10 +221,17 @@ class _Decoded:
 
 
 def _squares(preprocessing: Preprocessing, paths: Sequence[Path]) -> Bytes:
-    side = preprocessing.needed_short_side_px
-    return np.stack(
-        [square(decode_photo(path, short_side_px=side), preprocessing) for path in paths]
-    )
+    return np.stack([seen_pixels(path, preprocessing) for path in paths])
+
+
+def seen_pixels(path: Path, preprocessing: Preprocessing) -> Bytes:
+    """Decode a photo and fit it to the model's square: ``uint8 (S, S, 3)``, RGB.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    photo = decode_photo(path, short_side_px=preprocessing.needed_short_side_px)
+    return square(photo, preprocessing)
 
 
 class _Stored:

@@ -28,7 +28,6 @@ class Prefetch(Generic[T]):
 
     Attributes:
         waited_s: How long the consumer has waited for results, the first one included.
-        first_wait_s: How long for the first one, which nothing could be done ahead of.
 
     Example:
         >>> squares = Prefetch(lambda step: step * step, range(2, 5))
@@ -41,13 +40,12 @@ class Prefetch(Generic[T]):
         self._steps = steps
         self._ahead = ahead
         self.waited_s = 0.0
-        self.first_wait_s = 0.0
 
     def __len__(self) -> int:
         return len(self._steps)
 
     def __iter__(self) -> Iterator[T]:
-        self.waited_s = self.first_wait_s = 0.0
+        self.waited_s = 0.0
         # The pool's thread never waits for room in a queue: it is only given what may be made.
         # So it ends by itself, even if nobody closes this iterator before the interpreter exits.
         pool = ThreadPoolExecutor(
@@ -73,7 +71,6 @@ class Prefetch(Generic[T]):
         finally:
             self.waited_s += time.perf_counter() - started
             if is_first:
-                self.first_wait_s = self.waited_s
                 # Torch keeps a number per thread, and hands the last one that was set anywhere to
                 # threads that come later: those are to have this thread's.
                 torch.set_num_threads(torch.get_num_threads())

@@ -221,7 +221,7 @@ class LoopFields(Config):
         None, help="of the processor; none given: as many as a few measured steps say", minimum=1
     )
     cache: bool = option(
-        True, help="keep decoded photos on disk for the next epoch and the next run"
+        True, help="keep decoded photos, features and graphs on disk for the next run"
     )
 
 

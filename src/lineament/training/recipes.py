@@ -85,6 +85,26 @@ def read_recipe(name_or_path: str | Path) -> dict[str, object]:
     return fields
 
 
+def load_recipe(
+    name_or_path: str | Path, *, changes: Mapping[str, object] | None = None
+) -> TrainConfig:
+    """Give the configuration that a recipe is, for ``train(..., config=...)``.
+
+    Args:
+        name_or_path: A built-in recipe, or a file whose name ends in ``.yaml`` or ``.yml``.
+        changes: Fields of `TrainConfig` that are laid over the recipe; ``None`` is no value.
+
+    Raises:
+        UsageError: As `read_recipe`, or a changed field is unknown or has a value that it cannot
+            have.
+
+    Example:
+        >>> load_recipe("augmented", changes={"dropout": 0.3}).dropout
+        0.3
+    """
+    return resolve(TrainConfig, read_recipe(name_or_path), changes or {}, {})
+
+
 def read_description(name_or_path: str | Path) -> str:
     """What a recipe says it is for, without what it extends; empty where it says nothing."""
     written = next(_chain(str(name_or_path)))
@@ -227,12 +247,12 @@ def _unreadable(name: str, reason: str, at: list[str]) -> UsageError:
 def _value(node: yaml.Node) -> object:
     """A scalar, or a list of scalars; anything else comes back as it is."""
     if isinstance(node, yaml.SequenceNode) and node.tag == _LIST:
-        parts = [_plain(part) for part in node.value]
+        parts = [plain(part) for part in node.value]
         return node if any(isinstance(part, yaml.Node) for part in parts) else parts
-    return _plain(node)
+    return plain(node)
 
 
-def _plain(node: yaml.Node) -> object:
+def plain(node: yaml.Node) -> object:
     """A scalar as the core schema of YAML 1.2 reads it; anything else comes back as it is."""
     if not isinstance(node, yaml.ScalarNode) or node.tag != _STRING:
         return node

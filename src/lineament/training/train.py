@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
@@ -12,8 +13,18 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 
 from lineament.artifacts.dataset import Dataset
+from lineament.artifacts.histograms import LayerValues, write_histograms
 from lineament.artifacts.predictions import Predictions
-from lineament.artifacts.run import DOCUMENT, GRAPH, WEIGHTS, Run, RunCard, write_run
+from lineament.artifacts.run import (
+    DOCUMENT,
+    GRAPH,
+    HISTOGRAMS,
+    WEIGHTS,
+    Run,
+    RunCard,
+    write_run,
+)
+from lineament.artifacts.watching import NOBODY, Beginning, Memory, Watcher
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.files import atomic_folder, require_free
 from lineament.core.machine import machine, versions
@@ -44,6 +55,10 @@ __all__ = ["TrainConfig", "train"]
 
 FloatArray = NDArray[np.float32]
 
+# Nats by which the graph's validation loss may lie above the loop's, or as a part of it: the loop
+# may have computed in bfloat16. What lies further apart are two different models.
+APART_NATS, APART_FRACTION = 0.05, 0.1
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Trained:
@@ -55,6 +70,7 @@ class _Trained:
     chosen: Mapping[str, object]
     history: tuple[Mapping[str, object], ...]
     training: Mapping[str, object]
+    layers: tuple[LayerValues, ...] = ()
 
 
 def train(
@@ -66,6 +82,7 @@ def train(
     resume: bool = False,
     progress: Progress = QUIET,
     executor: Executor | None = None,
+    watcher: Watcher = NOBODY,
 ) -> Run:
     """Train a classifier on a dataset's train split, choosing on its validation split.
 
@@ -80,6 +97,7 @@ def train(
         resume: Go on with an interrupted training of the same recipe and dataset, if there is one.
         progress: Who listens.
         executor: Where photos are decoded and run; ``None`` is one thread per core.
+        watcher: Who is told of epochs and of the run; what it raises ends the training.
 
     Returns:
         The run.
@@ -102,19 +120,44 @@ def train(
     checkpoints = Checkpoints(out, _identity(recipe, data), writes=is_main_process())
     state = checkpoints.begin(resume=resume, overwrite=overwrite)
     data.verify("train", "validation")
-    if recipe.mode == "head":
-        _write(out, data, recipe, _train_head(data, recipe, where, progress), overwrite=overwrite)
-        return Run.open(out)
-    heard = progress if is_main_process() else QUIET
-    accelerator = accelerator_for(recipe)
-    trained = _train_layers(
-        data, recipe, accelerator, checkpoints, state, clock, executor=where, progress=heard
+    told = watcher if is_main_process() else NOBODY
+    beginning = Beginning(
+        out=out,
+        configuration=recipe.as_dict(),
+        dataset=_about(data),
+        remembered={} if state is None else state["tracking"],
+        history=() if state is None else tuple(state["place"]["history"]),
     )
-    if trained is not None:
-        _write(out, data, recipe, trained, overwrite=overwrite)
-    accelerator.wait_for_everyone()
-    checkpoints.clear()
-    return Run.open(out)
+    try:
+        memory = told.begin(beginning)
+        accelerator = None if recipe.mode == "head" else accelerator_for(recipe)
+        trained: _Trained | None
+        if accelerator is None:
+            trained = _train_head(data, recipe, watcher=told, executor=where, progress=progress)
+        else:
+            trained = _train_layers(
+                data,
+                recipe,
+                accelerator,
+                checkpoints,
+                state,
+                clock,
+                memory,
+                watcher=told,
+                executor=where,
+                progress=progress if is_main_process() else QUIET,
+            )
+        if trained is not None:
+            _write(out, data, recipe, trained, memory, overwrite=overwrite, progress=progress)
+        if accelerator is not None:
+            accelerator.wait_for_everyone()
+            checkpoints.clear()
+        run = Run.open(out)
+    except BaseException as error:
+        told.fail(str(error) or type(error).__name__)
+        raise
+    told.end(run)
+    return run
 
 
 def _identity(recipe: TrainConfig, data: Dataset) -> dict[str, object]:
@@ -127,10 +170,17 @@ def _identity(recipe: TrainConfig, data: Dataset) -> dict[str, object]:
 
 
 def _train_head(
-    data: Dataset, recipe: TrainConfig, executor: Executor, progress: Progress
+    data: Dataset,
+    recipe: TrainConfig,
+    *,
+    watcher: Watcher,
+    executor: Executor,
+    progress: Progress,
 ) -> _Trained:
     backbone = make_backbone(recipe, progress)
     solved = solve_head(data, backbone, recipe, executor, progress)
+    for row in solved.history:
+        watcher.epoch(row, ())
     with torch.no_grad():
         logits = solved.head.eval()(torch.from_numpy(solved.validation)).numpy()
     return _Trained(
@@ -150,7 +200,9 @@ def _train_layers(
     checkpoints: Checkpoints,
     state: State | None,
     clock: Clock,
+    memory: Memory,
     *,
+    watcher: Watcher,
     executor: Executor,
     progress: Progress,
 ) -> _Trained | None:
@@ -171,6 +223,8 @@ def _train_layers(
         state=state,
         clock=clock,
         progress=progress,
+        watcher=watcher,
+        memory=memory,
     )
     if not accelerator.is_main_process:
         return None
@@ -192,6 +246,7 @@ def _train_layers(
         chosen={"epoch": outcome.epoch, "validation_loss": outcome.validation_loss},
         history=outcome.history,
         training={"stopped": outcome.stopped, **outcome.cost},
+        layers=outcome.layers,
     )
 
 
@@ -206,13 +261,46 @@ def _shipped(graph: onnx.ModelProto, model: Classifier, *, temperature: float) -
     )
 
 
+def _apart(chosen: Mapping[str, object], shipped_loss: float) -> str:
+    """A sentence if the graph answers validation otherwise than what the choice was made by."""
+    loss = float(cast(float, chosen["validation_loss"]))
+    if shipped_loss - loss <= max(APART_NATS, APART_FRACTION * loss):
+        return ""
+    return (
+        f"the graph that ships has a validation loss of {shipped_loss:.4f} where training had "
+        f"{loss:.4f}: it answers otherwise than what was trained, and `evaluate` will show that"
+    )
+
+
+def _about(data: Dataset) -> dict[str, object]:
+    """What a run says of its dataset."""
+    return {
+        "fingerprint": data.fingerprint,
+        "name": data.root.name,
+        "path": str(data.root.absolute()),
+        "photos": {split: len(samples) for split, samples in data.splits.items()},
+    }
+
+
 def _write(
-    out: Path, data: Dataset, recipe: TrainConfig, trained: _Trained, *, overwrite: bool
+    out: Path,
+    data: Dataset,
+    recipe: TrainConfig,
+    trained: _Trained,
+    memory: Memory,
+    *,
+    overwrite: bool,
+    progress: Progress,
 ) -> None:
     """Calibrate and write the run."""
     model, samples = trained.model, data.samples("validation")
     labels = np.asarray([each.label for each in samples], dtype=np.int64)
     temperature = fit_temperature(trained.validation_logits, labels)
+    training = dict(trained.training)
+    warning = _apart(trained.chosen, temperature.nll_before)
+    if warning:
+        progress.note(warning)
+        training["warnings"] = [*cast(list[str], training.get("warnings", [])), warning]
     card = RunCard(
         mode=recipe.mode,
         classes=data.classes,
@@ -222,15 +310,11 @@ def _write(
         head=model.head.as_dict(),
         mirrored_view=recipe.mirrored_view,
         recipe=recipe.as_dict(),
-        dataset={
-            "fingerprint": data.fingerprint,
-            "name": data.root.name,
-            "path": str(data.root.absolute()),
-            "photos": {split: len(samples) for split, samples in data.splits.items()},
-        },
+        dataset=_about(data),
         seed=recipe.seed,
         chosen={**trained.chosen, "validation_loss_calibrated": temperature.nll_after},
-        training=trained.training,
+        training=training,
+        tracking=memory,
         versions=versions(),
         machine=machine(),
     )
@@ -247,4 +331,6 @@ def _write(
         tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
         (folder / WEIGHTS).write_bytes(save(tensors))  # its `save_file` makes files private
         answers.write_parquet(folder / "predictions" / "validation.parquet")
+        if trained.layers:
+            write_histograms(folder / HISTOGRAMS, trained.layers)
         write_run(folder, card, trained.history)

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from lineament.artifacts.dataset import SPLITS, Dataset
 from lineament.artifacts.report import DOCUMENT, PREDICTIONS, EvaluationReport, write_report
+from lineament.artifacts.run import GRAPH
 from lineament.artifacts.schema import field
 from lineament.core.config import Config, option
 from lineament.core.errors import ImageError, UsageError
 from lineament.core.executor import Executor
 from lineament.core.extras import require_all
-from lineament.core.files import atomic_folder, require_free
+from lineament.core.files import atomic_folder, require_free, sha256_file
 from lineament.core.progress import QUIET, Progress
 from lineament.evaluation.score import score
 from lineament.imaging.decode import decode
@@ -121,6 +122,7 @@ def _subject(model: Path, predictor: Predictor) -> dict[str, object]:
     return {
         "kind": "run" if model.is_dir() else "bundle",
         "path": name,
+        "sha256": sha256_file(model / GRAPH if model.is_dir() else model),
         "mode": field(stated, "mode", str, name=name),
         "backbone": field(backbone, "name", str, name=name),
         "weights": field(backbone, "tag", str, name=name),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lineament.artifacts.histograms import LayerValues, write_histograms
 from lineament.artifacts.run import Run, RunCard, write_run
 from lineament.core.errors import ArtifactError
 from lineament.imaging.preprocess import Preprocessing
@@ -202,3 +203,92 @@ def test_all_changed_files_are_named_in_one_error(root: Path) -> None:
     text = refusal(root)
     assert "graph.onnx" in text
     assert "weights.safetensors" in text
+
+
+def test_history_reads_back_as_numbers_and_empty_cells_as_none(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("graph.onnx", "weights.safetensors"):
+        (folder / name).write_bytes(b"there")
+    write_run(
+        folder,
+        CARD,
+        [{"epoch": 0, "loss": None, "done": False}, {"epoch": 1, "loss": 0.25, "done": True}],
+    )
+
+    assert Run.open(folder).history() == (
+        {"epoch": 0.0, "loss": None, "done": 0.0},
+        {"epoch": 1.0, "loss": 0.25, "done": 1.0},
+    )
+
+
+def test_history_that_holds_words_is_refused(root: Path) -> None:
+    run = Run.open(root)
+    (root / "history.csv").write_text("epoch,loss\n1,low\n", encoding="utf-8")
+
+    with pytest.raises(ArtifactError) as caught:
+        run.history()
+
+    assert str(caught.value) == (
+        f"{root / 'history.csv'} cannot be read (could not convert string to float: 'low').\n"
+        "  fix: Train again."
+    )
+
+
+def test_layers_read_back_as_they_were_written(root: Path) -> None:
+    layers = (
+        LayerValues(
+            epoch=1,
+            layer="head.weight",
+            kind="parameter",
+            low=-0.5,
+            high=1.5,
+            counts=(3, 0, 5),
+            rms=0.7,
+            zero_fraction=0.125,
+            update_ratio=1e-3,
+        ),
+        LayerValues(
+            epoch=1,
+            layer="head.weight",
+            kind="gradient",
+            low=0.0,
+            high=0.0,
+            counts=(8,),
+            rms=0.0,
+            zero_fraction=1.0,
+        ),
+    )
+    write_histograms(root / "histograms.parquet", layers)
+
+    assert Run.open(root).layers() == layers
+
+
+def test_run_without_recorded_layers_has_none(root: Path) -> None:
+    assert Run.open(root).layers() == ()
+
+
+def test_damaged_histograms_are_refused(root: Path) -> None:
+    (root / "histograms.parquet").write_bytes(b"PAR1")
+
+    with pytest.raises(ArtifactError) as caught:
+        Run.open(root).layers()
+
+    assert str(caught.value) == (
+        f"{root / 'histograms.parquet'} cannot be read (ArrowInvalid).\n  fix: Train again."
+    )
+
+
+def test_edges_of_equal_bins_end_at_the_largest_value() -> None:
+    layer = LayerValues(
+        epoch=1,
+        layer="bias",
+        kind="gradient",
+        low=-1.0,
+        high=3.0,
+        counts=(1, 1, 2, 0),
+        rms=1.0,
+        zero_fraction=0.0,
+    )
+
+    assert layer.edges == (-1.0, 0.0, 1.0, 2.0, 3.0)

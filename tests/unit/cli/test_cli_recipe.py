@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lineament.cli.application import run
 from lineament.core.config import resolve
 from lineament.training.recipe import TrainConfig
 from lineament.training.recipes import read_recipe, recipe_names
@@ -20,21 +19,6 @@ if TYPE_CHECKING:
     from lineament.artifacts.dataset import Dataset
 
 Called = tuple[int, str, str]
-
-
-@pytest.fixture
-def call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Called]:
-    """Give ``call("recipe", "list")``: exit code, stdout and stderr; files go to a new folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Called:
-        code = run([str(each) for each in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 def test_list_names_each_recipe_with_what_it_is_for(call: Callable[..., Called]) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lineament.cli.application import run
 from lineament.training.recipe import TrainConfig
 from lineament.training.recipes import recipe_names
 
@@ -39,21 +38,6 @@ class Asked:
     ) -> "Run":
         self.recipe, self.overwrite, self.resume = config, overwrite, resume
         return self.answer
-
-
-@pytest.fixture
-def call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Called]:
-    """Give ``call("train", ...)``: exit code, stdout and stderr; files go to a new folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> Called:
-        code = run([str(each) for each in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return call
 
 
 @pytest.fixture

@@ -195,11 +195,36 @@ def test_what_a_writer_is_writing_stays(cache: Path) -> None:
     assert {".d.npy.partial-7-x", ".e.npy.partial-8-x"} < set(names(cache))
 
 
-def test_clear_leaves_what_is_in_use(cache: Path) -> None:
-    with opened(cache / "a"):
-        assert clear(cache) == 2 * MEGABYTE
+def made(cache: Path, letter: str) -> Path:
+    """A file that is named by a hash, as what can be made again is."""
+    path = cache / f"{letter * 64}.npy"
+    write(path, age_s=100)
+    return path
 
-    assert names(cache) == ["a"]
+
+def test_clear_leaves_what_is_in_use(cache: Path) -> None:
+    held, _ = made(cache, "d"), made(cache, "e")
+
+    with opened(held):
+        assert clear(cache) == MEGABYTE
+
+    assert names(cache) == ["a", "b", "c", held.name]
+
+
+def test_clear_leaves_what_is_not_named_by_a_hash(cache: Path) -> None:
+    write(cache / f"{'d' * 63}.npy", age_s=100)
+    write(cache / f"my-{'d' * 64}.npy", age_s=100)
+
+    assert clear(cache) == 0
+
+
+def test_clear_leaves_what_was_just_begun(cache: Path) -> None:
+    begun = cache / f".{'d' * 64}.npy.partial-7-x"
+    write(begun, age_s=0)
+
+    assert clear(cache) == 0
+    write(begun, age_s=100)
+    assert clear(cache) == MEGABYTE
 
 
 def test_default_limit_is_a_fifth_of_a_small_disk(

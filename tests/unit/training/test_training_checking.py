@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from lineament.artifacts.dataset import Dataset
+from lineament.artifacts.run import Run
 from lineament.core.config import resolve
 from lineament.core.errors import UsageError
+from lineament.training import assembling
 from lineament.training.checking import checked, is_convex
 from lineament.training.recipe import TrainConfig
 from lineament.training.recipes import read_recipe, recipe_names
@@ -28,14 +30,19 @@ from lineament.training.train import train
         ),
         (
             {"rotation": 15.0, "epochs": 3},
-            "`--mode head` sees every photo once, as it is, and has no use for what were given: "
-            "rotation, epochs.\n"
+            "`--mode head` sees every photo once, as it is, and has no use for "
+            "`rotation` and `epochs`.\n"
             "  fix: Use `--mode finetune`, with `--set trainable=head` to train the head alone.",
         ),
         (
             {"average": 0.9},
-            "`--mode head` sees every photo once, as it is, and has no use for what was given: "
-            "average.\n"
+            "`--mode head` sees every photo once, as it is, and has no use for "
+            "`average`.\n"
+            "  fix: Use `--mode finetune`, with `--set trainable=head` to train the head alone.",
+        ),
+        (
+            {"head": "mlp", "threads": 2},
+            "`--mode head` sees every photo once, as it is, and has no use for `threads`.\n"
             "  fix: Use `--mode finetune`, with `--set trainable=head` to train the head alone.",
         ),
         (
@@ -60,8 +67,8 @@ from lineament.training.train import train
         ),
         (
             {"weight_decay": 0.1, "schedule": "step", "optimiser": "sgd"},
-            "`--mode head` sees every photo once, as it is, and has no use for what were given: "
-            "optimiser, weight_decay, schedule.\n"
+            "`--mode head` sees every photo once, as it is, and has no use for "
+            "`optimiser`, `weight_decay` and `schedule`.\n"
             "  fix: Use `--mode finetune`, with `--set trainable=head` to train the head alone.",
         ),
         (
@@ -177,3 +184,24 @@ def test_network_of_one_size_cannot_grow(drawn_dataset: Dataset, tmp_path: Path)
     )
     assert caught.value.fix == "Leave `start_size_px` out."
     assert list(tmp_path.iterdir()) == []
+
+
+def test_stages_are_counted_before_the_head_is_fitted(
+    small_run: Run, drawn_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(assembling, "solve_head")
+    config = TrainConfig(
+        mode="finetune",
+        backbone="test_resnet",
+        weights=f"file:{small_run.weights_path}",
+        size_px=32,
+        trainable="last:20",
+    )
+
+    with pytest.raises(UsageError) as caught:
+        train(drawn_dataset, tmp_path / "run", config=config)
+
+    assert str(caught.value) == (
+        "`trainable=last:20`: test_resnet has 5 stages.\n"
+        "  fix: Name as many or fewer, or write `--set trainable=all`."
+    )

@@ -2,15 +2,22 @@
 
 import csv
 import dataclasses
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from lineament.artifacts.dataset import Dataset
 from lineament.core.errors import ArtifactError, UsageError
+from lineament.core.progress import Quiet
 from lineament.training.find_rate import FIGURE, TABLE, find_rate
+from lineament.training.fitting import estimate, rate_range
+from lineament.training.fitting.learner import Learner
 from lineament.training.fitting.rate_range import HIGHEST, LOWEST, RateRange
 from lineament.training.recipe import TrainConfig
 from lineament.training.train import train
@@ -18,6 +25,13 @@ from lineament.training.train import train
 SCRATCH = TrainConfig(
     mode="scratch", backbone="test_resnet", size_px=32, batch_size=10, threads=1, epochs=8
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_measurements() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimate, "PROBE_S", 0.0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +73,43 @@ def test_table_and_figure_are_left(found: tuple[RateRange, Path]) -> None:
     with Image.open(out / FIGURE) as figure:
         assert figure.width > 600
     assert sorted(path.name for path in out.iterdir()) == [TABLE, FIGURE]
+
+
+def test_how_long_it_will_take_is_said_first(
+    drawn_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+
+    class Told(Quiet):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    monkeypatch.setattr(rate_range, "STEPS", 3)
+    find_rate(drawn_dataset, tmp_path / "range", config=SCRATCH, progress=Told())
+
+    assert re.fullmatch(r"3 steps in about \d+ s on 1 thread", notes[-1])
+
+
+def test_threads_of_the_recipe_are_taken(
+    drawn_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_range, "STEPS", 3)
+    seen: list[int] = []
+    step = Learner.step
+
+    def stepping(self: Learner, *args: Any, **kwargs: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(Learner, "step", stepping)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        find_rate(drawn_dataset, tmp_path / "range", config=SCRATCH)
+    finally:
+        torch.set_num_threads(before)
+
+    assert seen == [1, 1, 1]
 
 
 def test_head_mode_has_no_rate(drawn_dataset: Dataset, tmp_path: Path) -> None:

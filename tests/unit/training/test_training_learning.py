@@ -13,7 +13,7 @@ from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.run import Run
 from lineament.core.config import resolve
 from lineament.core.executor import LocalExecutor
-from lineament.core.progress import QUIET
+from lineament.core.progress import QUIET, Progress
 from lineament.models.backbones import Backbone
 from lineament.models.graph import backbone_graph
 from lineament.preparation.build import PrepareConfig, prepare
@@ -57,7 +57,6 @@ SMALL: dict[str, object] = {
     "size_px": 32,
     "crop_fraction": 1.0,
     "batch_size": 10,
-    "threads": 1,
     "patience": None,
     "time_budget": None,
 }
@@ -103,14 +102,14 @@ def haste() -> Iterator[None]:
     """
     written: dict[object, onnx.ModelProto] = {}
 
-    def graph(backbone: Backbone) -> onnx.ModelProto:
+    def graph(backbone: Backbone, *, progress: Progress, cache: bool) -> onnx.ModelProto:
         network = (backbone.name, backbone.provenance["sha256"])
         if network not in written:
             written[network] = backbone_graph(backbone)
         return written[network]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assembling, "backbone_graph", graph)
+        patch.setattr(assembling, "stored_graph", graph)
         patch.setattr(estimate, "PROBE_S", 0.0)
         yield
 
@@ -149,7 +148,7 @@ def small(name: str, weights: Path) -> TrainConfig:
     mode = recipe.get("mode", "head")
     own = {"backbone": recipe["backbone"]} if mode == "scratch" else {"weights": f"file:{weights}"}
     rate = RATES[str(recipe.get("optimiser", "adamw"))]
-    steps = {} if mode == "head" else {"epochs": 10, "learning_rate": rate}
+    steps = {} if mode == "head" else {"epochs": 10, "learning_rate": rate, "threads": 1}
     return resolve(TrainConfig, recipe, SMALL, own, steps, {})
 
 

@@ -27,7 +27,7 @@ from lineament.imaging.preprocess import Preprocessing
 from lineament.imaging.square import square
 from lineament.preparation.build import PrepareConfig, prepare
 from lineament.training import pixels as module
-from lineament.training.pixels import Pixels, open_pixels
+from lineament.training.pixels import Pixels, open_pixels, seen_pixels
 
 RULE = Preprocessing(
     size_px=24, fit="squash", interpolation="bilinear", mean=(0.5,) * 3, std=(0.25,) * 3
@@ -583,3 +583,27 @@ def test_reduced_decoding_follows_the_side_that_is_needed(
     photo = decode_photo(data.path(data.samples("train")[0]), short_side_px=60)
     assert photo.shape[:2] == (120, 160)
     assert (made == square(photo, spec)).all()
+
+
+@pytest.mark.parametrize("fit", ["squash", "letterbox"])
+def test_photo_is_seen_at_the_size_of_the_network(
+    fit: str, draw_photo: Callable[..., NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    photo = draw_photo(0, 24, 48)
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    rule = Preprocessing(
+        size_px=48,
+        fit=fit,
+        interpolation="bilinear",
+        mean=(0.2, 0.4, 0.6),
+        std=(0.25, 0.25, 0.25),
+    )
+
+    seen = seen_pixels(tmp_path / "photo.png", rule)
+
+    assert seen.shape == (48, 48, 3)
+    if fit == "letterbox":
+        assert np.array_equal(seen[12:36], photo)
+        assert (seen[:12] == [51, 102, 153]).all()
+    else:
+        assert abs(seen.mean() - photo.mean()) < 1

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ from PIL import Image
 from lineament.artifacts.dataset import Dataset, Sample
 from lineament.core.errors import ArtifactError, DataError, UsageError
 from lineament.imaging.preprocess import Preprocessing
-from lineament.training.augmentation.preview import GAP_PX, preview, seen_pixels, sheet, spread
+from lineament.training.augmentation.preview import GAP_PX, preview, sheet, spread
+from lineament.training.pixels import seen_pixels
 from lineament.training.recipe import AugmentationFields, TrainConfig
 
 SIDE = 96  # the smallest that is not enlarged
@@ -111,32 +111,10 @@ def test_more_rows_than_photos_show_all_photos() -> None:
     ]
 
 
-@pytest.mark.parametrize("fit", ["squash", "letterbox"])
-def test_photo_is_seen_at_the_size_of_the_network(
-    fit: str, draw_photo: Callable[..., NDArray[np.uint8]], tmp_path: Path
-) -> None:
-    photo = draw_photo(0, 24, 48)
-    Image.fromarray(photo).save(tmp_path / "photo.png")
-    rule = Preprocessing(
-        size_px=48,
-        fit=fit,
-        interpolation="bilinear",
-        mean=(0.2, 0.4, 0.6),
-        std=(0.25, 0.25, 0.25),
-    )
-
-    seen = seen_pixels(tmp_path / "photo.png", rule)
-
-    assert seen.shape == (48, 48, 3)
-    if fit == "letterbox":
-        assert np.array_equal(seen[12:36], photo)
-        assert (seen[:12] == [51, 102, 153]).all()
-    else:
-        assert abs(seen.mean() - photo.mean()) < 1
-
-
 def test_preview_is_a_png_of_training_photos(drawn_dataset: Dataset, tmp_path: Path) -> None:
-    out = preview(drawn_dataset, SMALL, tmp_path / "new" / "sheet.png", rows=3, columns=4, seed=5)
+    out = preview(
+        drawn_dataset, tmp_path / "new" / "sheet.png", config=SMALL, rows=3, columns=4, seed=5
+    )
 
     drawn = np.asarray(Image.open(out))
     assert out == tmp_path / "new" / "sheet.png"
@@ -152,9 +130,16 @@ def test_preview_is_a_png_of_training_photos(drawn_dataset: Dataset, tmp_path: P
     assert min(distances) <= 1
 
 
+def test_preview_takes_the_folder_of_a_dataset(drawn_dataset: Dataset, tmp_path: Path) -> None:
+    first = preview(drawn_dataset, tmp_path / "first.png", config=SMALL, rows=2, columns=2)
+    second = preview(drawn_dataset.root, tmp_path / "second.png", config=SMALL, rows=2, columns=2)
+
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_preview_of_the_same_seed_is_the_same_file(drawn_dataset: Dataset, tmp_path: Path) -> None:
     first, second = (
-        preview(drawn_dataset, SMALL, tmp_path / name, rows=2, columns=2).read_bytes()
+        preview(drawn_dataset, tmp_path / name, config=SMALL, rows=2, columns=2).read_bytes()
         for name in ("first.png", "second.png")
     )
 
@@ -166,14 +151,14 @@ def test_nothing_is_replaced_unless_asked_for(drawn_dataset: Dataset, tmp_path: 
     out.write_bytes(b"mine")
 
     with pytest.raises(ArtifactError) as caught:
-        preview(drawn_dataset, SMALL, out)
+        preview(drawn_dataset, out, config=SMALL)
 
     assert str(caught.value) == (
         f"{out} exists; nothing was written.\n"
         "  fix: Name another `--out`, or run again with `--overwrite` to replace it."
     )
     assert out.read_bytes() == b"mine"
-    preview(drawn_dataset, SMALL, out, rows=1, columns=2, overwrite=True)
+    preview(drawn_dataset, out, config=SMALL, rows=1, columns=2, overwrite=True)
     assert out.read_bytes().startswith(b"\x89PNG")
 
 
@@ -182,7 +167,7 @@ def test_sheet_without_pictures_is_refused(
     rows: int, columns: int, drawn_dataset: Dataset, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        preview(drawn_dataset, SMALL, tmp_path / "sheet.png", rows=rows, columns=columns)
+        preview(drawn_dataset, tmp_path / "sheet.png", config=SMALL, rows=rows, columns=columns)
 
     assert str(caught.value) == (
         f"A preview needs 1 row and 2 columns or more, got {rows} and {columns}.\n"
@@ -197,7 +182,7 @@ def test_photo_that_cannot_be_read_is_named(drawn_dataset: Dataset, tmp_path: Pa
     )
 
     with pytest.raises(DataError) as caught:
-        preview(elsewhere, SMALL, tmp_path / "sheet.png")
+        preview(elsewhere, tmp_path / "sheet.png", config=SMALL)
 
     assert str(caught.value) == (
         f"{tmp_path / only.filename} cannot be read: no such file.\n"

@@ -18,6 +18,7 @@ from lineament.training.recipe import TrainConfig
 from lineament.training.recipes import (
     FIELDS,
     LARGEST_BYTES,
+    load_recipe,
     read_description,
     read_recipe,
     recipe_names,
@@ -400,7 +401,41 @@ def test_description_stands_above_the_fields() -> None:
     assert shown(TrainConfig(), description="mine").startswith("description: mine\n\n## ")
 
 
+# From Python
+
+
+def test_loaded_recipe_is_what_the_command_line_makes_of_it() -> None:
+    loaded = load_recipe("augmented", changes={"dropout": 0.3, "clip_norm": None})
+
+    assert loaded == resolve(
+        TrainConfig, read_recipe("augmented"), {}, sets=("dropout=0.3", "clip_norm=none")
+    )
+
+
+def test_file_is_loaded_with_what_it_extends(write: Write) -> None:
+    path = write("extends: augmented\nepochs: 10\n")
+
+    assert load_recipe(path) == load_recipe("augmented", changes={"epochs": 10})
+
+
+def test_change_of_an_unknown_field_gets_a_suggestion() -> None:
+    with pytest.raises(UsageError, match=r"has no field `droput`\. Did you mean `dropout`\?"):
+        load_recipe("augmented", changes={"droput": 0.3})
+
+
 # Without torch
+
+
+def test_package_gives_a_recipe_where_torch_is_not_installed() -> None:
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['timm'] = None\n"
+        "import lineament\n"
+        "print(lineament.load_recipe('augmented') == lineament.TrainConfig())"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False\n"
 
 
 def test_recipes_are_read_where_torch_is_not_installed() -> None:

@@ -5,9 +5,11 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.predictions import Predictions
@@ -17,7 +19,8 @@ from lineament.core.executor import LocalExecutor
 from lineament.core.progress import QUIET
 from lineament.preparation.build import PrepareConfig, prepare
 from lineament.runtime.engines import OnnxRuntimeEngine
-from lineament.runtime.predictor import Predictor, embed
+from lineament.runtime.predictor import Predictor, embed, logits_of
+from lineament.training import train as training
 from lineament.training.heads import fit_head
 from lineament.training.recipe import TrainConfig
 from lineament.training.train import train
@@ -319,3 +322,47 @@ def test_two_classes_are_trained_and_ship(write_kinds: Callable[..., Path], tmp_
         "disc",
         "frame",
     ]
+
+
+def test_batch_norm_that_learns_on_enlarged_photos_ships_as_it_was_trained(
+    photo_folders: Callable[..., Path], tmp_path: Path
+) -> None:
+    # Photos of 8 pixels are smooth at 64: the finest filters see little but how levels are rounded.
+    source = photo_folders({"disc": 40, "square": 40}, size_px=8, suffix=".png")
+    data = prepare(source, tmp_path / "dataset", config=PrepareConfig(near_duplicates=False))
+    config = TrainConfig(
+        mode="scratch",
+        backbone="test_efficientnet",
+        size_px=64,
+        epochs=6,
+        batch_size=8,
+        precision="fp32",
+    )
+
+    run = train(data, tmp_path / "run", config=config)
+
+    shipped = Predictions.read_parquet(run.root / "predictions" / "validation.parquet")
+    assert shipped.logits is not None
+    scores = shipped.logits.astype(np.float64)
+    truth = scores[np.arange(len(scores)), shipped.labels]
+    loss = float((np.log(np.exp(scores).sum(axis=1)) - truth).mean())
+    assert loss == pytest.approx(run.card.chosen["validation_loss"], rel=1e-3)
+    assert run.card.chosen["epoch"] != 0
+
+
+def test_graph_that_answers_otherwise_than_training_is_told(
+    drawn_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swapped(*arguments: object, **settings: object) -> NDArray[np.float32]:
+        return logits_of(*arguments, **settings)[:, ::-1] * 9  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "logits_of", swapped)
+    config = TrainConfig(
+        mode="scratch", backbone="custom_cnn", widths=(8, 8), size_px=16, epochs=2, batch_size=16
+    )
+
+    run = train(drawn_dataset, tmp_path / "run", config=config)
+
+    warnings = cast(list[str], run.card.training["warnings"])
+    (warning,) = [each for each in warnings if each.startswith("the graph that ships")]
+    assert "it answers otherwise than what was trained" in warning

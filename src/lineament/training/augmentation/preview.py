@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from lineament.artifacts.dataset import Dataset, Sample, decode_photo
+from lineament.artifacts.dataset import Dataset, Sample
 from lineament.core.errors import UsageError
 from lineament.core.files import atomic_file, require_free
-from lineament.imaging.preprocess import Preprocessing, preprocess
 from lineament.models.backbones import create_backbone
 from lineament.training.augmentation.augment import augment
 from lineament.training.augmentation.mixing import mix
+from lineament.training.pixels import seen_pixels
 from lineament.training.recipe import AugmentationFields, TrainConfig
 
 GAP_PX = 2
@@ -23,10 +23,10 @@ LEGIBLE_PX = 96  # smaller photos are enlarged by repeating pixels
 
 
 def preview(
-    dataset: Dataset,
-    config: TrainConfig,
+    dataset: Path | Dataset,
     out: Path,
     *,
+    config: TrainConfig,
     rows: int = 6,
     columns: int = 8,
     seed: int = 0,
@@ -35,7 +35,7 @@ def preview(
     """Draw what a recipe would show the network of some training photos.
 
     Args:
-        dataset: Where the photos are.
+        dataset: A dataset, or its folder.
         config: The recipe: its backbone, size and fit, and its augmentation.
         out: The PNG to write.
         rows: How many photos; they are spread over the classes.
@@ -49,7 +49,8 @@ def preview(
     Raises:
         UsageError: ``rows`` or ``columns`` is too small.
         DataError: There are no training photos, or one cannot be read.
-        ArtifactError: ``out`` is in the way or cannot be written.
+        ArtifactError: The dataset is absent or damaged, or ``out`` is in the way or cannot be
+            written.
     """
     if rows < 1 or columns < 2:
         raise UsageError(
@@ -57,6 +58,7 @@ def preview(
             fix="Leave out `--rows` and `--columns` for 6 photos in 8 pictures each.",
         )
     require_free(out, overwrite=overwrite)
+    data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     rule = create_backbone(
         config.backbone,
         "none",
@@ -65,8 +67,8 @@ def preview(
         crop_fraction=config.crop_fraction,
         widths=config.widths,
     ).preprocessing
-    chosen = spread(dataset.samples("train"), rows, seed=seed)
-    photos = [seen_pixels(dataset.path(sample), rule) for sample in chosen]
+    chosen = spread(data.samples("train"), rows, seed=seed)
+    photos = [seen_pixels(data.path(sample), rule) for sample in chosen]
     drawn = sheet(np.stack(photos), config, seed=seed, columns=columns)
     with atomic_file(out, overwrite=overwrite) as file:
         Image.fromarray(drawn).save(file, format="PNG")
@@ -115,14 +117,3 @@ def spread(samples: Sequence[Sample], count: int, *, seed: int) -> list[Sample]:
         turns[sample.class_name] = turn + 1
         ranked.append((turn, place))
     return [order[place] for _, place in sorted(ranked)[:count]]
-
-
-def seen_pixels(path: Path, rule: Preprocessing) -> NDArray[np.uint8]:
-    """Decode a photo and scale it to the network's input: ``uint8 (S, S, 3)``.
-
-    Raises:
-        DataError: It cannot be read.
-    """
-    normalised = preprocess(decode_photo(path, short_side_px=rule.needed_short_side_px), rule)
-    mean, std = (np.asarray(values)[:, None, None] * 255 for values in (rule.mean, rule.std))
-    return np.asarray((normalised * std + mean).round().clip(0, 255), np.uint8).transpose(1, 2, 0)

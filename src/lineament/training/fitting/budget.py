@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import time
+from collections.abc import Callable
 
 from lineament.core.errors import UsageError
 
@@ -34,16 +35,20 @@ class Clock:
 
     Args:
         budget_s: How long it may take in all; ``None`` is as long as it needs.
+        now: Tells the time in seconds, from any moment on.
     """
 
-    def __init__(self, budget_s: float | None = None) -> None:
+    def __init__(
+        self, budget_s: float | None = None, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self.budget_s = budget_s
-        self._started = time.monotonic()
+        self._now = now
+        self._started = now()
 
     @property
     def elapsed_s(self) -> float:
         """Since the training began."""
-        return time.monotonic() - self._started
+        return self._now() - self._started
 
     @property
     def left_s(self) -> float:
@@ -68,11 +73,6 @@ class Plan:
 
     epochs: int
     steps: int
-
-    @property
-    def total(self) -> int:
-        """Steps of the whole training."""
-        return self.epochs * self.steps
 
 
 def planned(clock: Clock, *, steps: int, step_s: float, judge_s: float) -> Plan:

@@ -15,7 +15,7 @@ import torch
 from lineament.core.errors import ArtifactError, UsageError
 from lineament.core.files import atomic_file, json_text
 
-FORMAT = 1
+FORMAT = 2  # raised when a state holds other things than before
 
 State = dict[str, Any]  # tensors, numbers and texts, nested: what torch.save takes
 

@@ -1,5 +1,6 @@
-"""Divergence: where in the network a loss stopped being a number."""
+"""Divergence: where in the network a loss or its gradient stopped being a number."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -24,12 +25,13 @@ def diverged(
         forward: Runs it on the batch at which it happened.
         epoch: From 1.
         step: From 1.
-        loss: At that step.
+        loss: At that step; where it is finite, its gradient was not.
         rate: The head's learning rate at that step.
     """
+    gradient = ", its gradient no number" if math.isfinite(loss) else ""
     return UsageError(
         f"Training diverged in epoch {epoch}, step {step}, at a rate of {rate:.3g}: the loss is "
-        f"{loss}.",
+        f"{loss:.3g}{gradient}.",
         at=[began(model, forward)],
         fix=f"Lower the rate, for example `--set learning_rate={rate / 10:.1g}`.",
     )

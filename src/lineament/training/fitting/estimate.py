@@ -98,6 +98,7 @@ def estimated(learner: Learner, pixels: Tensor, targets: Tensor, labels: Tensor)
         torch.set_num_threads(threads)
         step_s = _timed(step) / len(few) * len(pixels)
         judge_s = _timed(lambda: learner.judge([(few, labels[: len(few)])], len(few))) / len(few)
+        products = multiply_adds(learner.model, int(pixels.shape[-1]))
     if need is not None:
         free = available_bytes()
         while (
@@ -110,7 +111,7 @@ def estimated(learner: Learner, pixels: Tensor, targets: Tensor, labels: Tensor)
     return Estimate(
         parameters=sum(size for size, _ in sizes),
         trained=sum(size for size, is_trained in sizes if is_trained),
-        multiply_adds=multiply_adds(learner.model, int(pixels.shape[-1])),
+        multiply_adds=products,
         memory_bytes=None if need is None else need.total_bytes(learner.part_size),
         threads=threads,
         step_s=step_s,
@@ -119,12 +120,10 @@ def estimated(learner: Learner, pixels: Tensor, targets: Tensor, labels: Tensor)
 
 
 def multiply_adds(model: Classifier, size_px: int) -> int:
-    """Count the multiply-adds of answering one photo: convolutions and matrix products."""
-    was_training = model.training
+    """Count the multiply-adds of answering one photo, leaving the model in evaluation mode."""
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         model.eval()(torch.zeros(1, 3, size_px, size_px, device=next(model.parameters()).device))
-    model.train(was_training)
     return int(counter.get_total_flops()) // 2
 
 

@@ -3,13 +3,17 @@
 import copy
 import dataclasses
 import functools
+import math
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from lineament.artifacts.histograms import LayerValues
+from lineament.artifacts.watching import NOBODY, Memory, Watcher
 from lineament.core.errors import UsageError
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.models.classifier import Classifier
@@ -22,6 +26,7 @@ from lineament.training.fitting.interruption import Interruption, heeded
 from lineament.training.fitting.learner import Learner
 from lineament.training.fitting.place import Place, Row
 from lineament.training.fitting.processes import agreed, random_states, set_random_state
+from lineament.training.instruments.watch import Instruments
 from lineament.training.optimisation.allocation import kept_memory
 from lineament.training.pixels import Pixels
 from lineament.training.prefetch import Prefetch
@@ -39,7 +44,8 @@ class Outcome:
         validation_loss: At that epoch, in nats.
         history: One row per judged epoch, the start included.
         stopped: Why it ended: ``epochs``, ``patience``, ``time`` or ``interrupted``.
-        cost: What was expected and what it took, for the run.
+        cost: What was expected, what it took, and warnings of unhealthy layers, for the run.
+        layers: The values of each trained layer after each epoch.
     """
 
     epoch: int
@@ -47,6 +53,7 @@ class Outcome:
     history: tuple[Row, ...]
     stopped: str
     cost: dict[str, object]
+    layers: tuple[LayerValues, ...] = ()
 
 
 def fit(
@@ -60,6 +67,9 @@ def fit(
     state: State | None = None,
     clock: Clock | None = None,
     progress: Progress = QUIET,
+    watcher: Watcher = NOBODY,
+    memory: Memory | None = None,
+    measured: bool = True,
 ) -> Outcome:
     """Train a model and leave the best epoch's weights in it.
 
@@ -73,6 +83,9 @@ def fit(
         state: What to go on from.
         clock: The time that it may take.
         progress: Who listens.
+        watcher: Who is told of epochs.
+        memory: What the watcher wants to find its record again by, kept with each checkpoint.
+        measured: Whether layers are measured; without it nothing else differs but a little time.
 
     Raises:
         UsageError: The loss stopped being a number, or the recipe does not suit the network.
@@ -91,6 +104,9 @@ def fit(
         world=accelerator.num_processes,
     )
     loop = _Loop(learner, batching, validation, clock or Clock(), checkpoints, progress)
+    loop.watcher, loop.memory = watcher, memory or {}
+    if measured and accelerator.is_main_process:
+        loop.instruments = Instruments()
     with kept_memory(), heeded(progress) as interruption:
         if state is None:
             loop.start()
@@ -119,6 +135,9 @@ class _Loop:
         self.best: dict[str, Tensor] = {}
         self.estimate: dict[str, object] = {}
         self.judge_s = 0.0  # what judging took the last time
+        self.watcher: Watcher = NOBODY
+        self.memory: Memory = {}
+        self.instruments: Instruments | None = None
 
     def start(self) -> None:
         """Say what it will cost, plan, and judge the model as it is."""
@@ -183,7 +202,13 @@ class _Loop:
             batches, self.progress, f"epoch {place.epoch}", n_left
         ):
             factor = learner.schedule.factor(done_fraction=place.done, epoch=place.epoch)
-            step = learner.step(pixels, targets, everyone=everyone, factor=factor)
+            step = learner.step(
+                pixels,
+                targets,
+                everyone=everyone,
+                factor=factor,
+                instruments=self.instruments if place.step == place.steps - 1 else None,
+            )
             if not step.finite and learner.accelerator.scaler is None:
                 raise self.failed(pixels, targets, step.loss)
             tally.steps += 1
@@ -197,7 +222,9 @@ class _Loop:
             reason = self.reason(interruption)
             if reason and place.step < place.steps:
                 return reason
-            if self._alone and time.perf_counter() - saved > CHECKPOINT_EVERY_S:
+            # Not between the last step, which was watched, and the judging.
+            is_due = place.step < place.steps and time.perf_counter() - saved > CHECKPOINT_EVERY_S
+            if self._alone and is_due:
                 self.save()
                 saved = time.perf_counter()
         return ""
@@ -217,9 +244,10 @@ class _Loop:
             Prefetch(make, steps), self.progress, f"validating epoch {epoch}", len(steps)
         )
         loss, accuracy = self.learner.judge(batches, n_photos)
-        self.judge_s = time.perf_counter() - started
         place, tally = self.place, self.place.tally
         trained = tally.photos > 0
+        update_ratio, layers, warnings = self._measured(epoch)
+        self.judge_s = time.perf_counter() - started
         place.history.append(
             {
                 "epoch": epoch,
@@ -229,6 +257,7 @@ class _Loop:
                 "validation_accuracy": accuracy,
                 "learning_rate": self.learner.rate if trained else 0.0,
                 "gradient_norm": tally.norm / tally.steps if trained else None,
+                "update_ratio": update_ratio,
                 "size_px": self.size_px,
                 "seconds": round(tally.seconds, 3),
                 "images_per_second": round(tally.photos / tally.seconds, 2) if trained else None,
@@ -237,13 +266,10 @@ class _Loop:
         )
         if trained:
             self.learner.schedule.observe(loss)
-            self.progress.note(
-                f"epoch {epoch} of {place.epochs}: train loss {tally.loss / tally.photos:.4f}, "
-                f"validation loss {loss:.4f}, validation accuracy {accuracy:.1%}, "
-                f"{tally.photos / tally.seconds:.0f} img/s, "
-                f"{tally.waited_s / tally.seconds:.0%} of the time waiting for photos"
-            )
-        if loss < place.best_loss or epoch == 0:
+        self.watcher.epoch(place.history[-1], layers)
+        for warning in warnings:
+            self.progress.note(warning)
+        if epoch == 0 or loss < place.best_loss or math.isnan(place.best_loss):
             place.best_epoch, place.best_loss = epoch, loss
             self.best = copy.deepcopy(self.learner.kept.state_dict())
 
@@ -291,6 +317,8 @@ class _Loop:
                 "estimate": self.estimate,
                 "judge_s": self.judge_s,
                 "threads": torch.get_num_threads(),
+                "tracking": dict(self.memory),
+                "instruments": None if self.instruments is None else self.instruments.state(),
             }
         )
 
@@ -299,6 +327,8 @@ class _Loop:
         self.place = Place.from_dict(state["place"])
         self.best, self.estimate = state["best"], state["estimate"]
         self.judge_s = state["judge_s"]
+        if self.instruments is not None and state["instruments"] is not None:
+            self.instruments.restore(state["instruments"])
         self.clock.continue_from(self.place.elapsed_s)
         torch.set_num_threads(int(state["threads"]))  # sums depend on how they are cut
         self.learner.begin(self.place.epoch)
@@ -333,7 +363,9 @@ class _Loop:
                 "photos_at_a_time": self.learner.part_size,
                 "precision": self.learner.accelerator.mixed_precision,
                 "processes": self.learner.accelerator.num_processes,
+                "warnings": [] if self.instruments is None else list(self.instruments.warnings),
             },
+            layers=() if self.instruments is None else self.instruments.layers,
         )
 
     @property
@@ -344,6 +376,13 @@ class _Loop:
     @property
     def _alone(self) -> bool:
         return bool(self.learner.accelerator.num_processes == 1)
+
+    def _measured(self, epoch: int) -> tuple[float | None, tuple[LayerValues, ...], Sequence[str]]:
+        """What the instruments say of an epoch: update ratio, layers, new warnings."""
+        if self.instruments is None or epoch == 0:
+            return None, (), ()
+        model = self.learner.model
+        return self.instruments.update_ratio(model), *self.instruments.epoch(model, epoch)
 
     def _estimated(self) -> Estimate:
         order = self.batching.order(1)

@@ -18,6 +18,7 @@ from torch.nn import functional
 from lineament.core.progress import Progress
 from lineament.models.classifier import Classifier
 from lineament.training.fitting.exhaustion import is_out_of_memory
+from lineament.training.instruments.watch import Instruments
 from lineament.training.optimisation.allocation import hand_back
 from lineament.training.optimisation.average import WeightAverage
 from lineament.training.optimisation.depthwise import FastDepthwise
@@ -90,7 +91,15 @@ class Learner:
         self._prepared.train()
         self.freezing.hold(self.model)
 
-    def step(self, pixels: Tensor, targets: Tensor, *, everyone: int, factor: float) -> Step:
+    def step(
+        self,
+        pixels: Tensor,
+        targets: Tensor,
+        *,
+        everyone: int,
+        factor: float,
+        instruments: Instruments | None = None,
+    ) -> Step:
         """Learn from one batch, in as many parts as memory asks for.
 
         Args:
@@ -98,6 +107,7 @@ class Learner:
             targets: ``int64 (B,)`` or ``float32 (B, C)``.
             everyone: Photos of the batch over all processes.
             factor: On the learning rates.
+            instruments: What looks at this step, if anything does.
 
         Returns:
             What it gave. Where that is not finite the weights were left as they are.
@@ -105,7 +115,13 @@ class Learner:
         set_rates(self.optimiser, factor)
         result = self.gradients(pixels, targets, everyone=everyone)
         if result.finite or self.accelerator.scaler is not None:
+            # Where the arithmetic is scaled, a step whose gradients overflowed is not made.
+            watched = instruments if result.finite else None
+            if watched is not None:
+                watched.before(self.model, shrunk=self._shrunk(result.norm))
             self.optimiser.step()
+            if watched is not None:
+                watched.after(self.model)
             if self.average is not None:
                 self.average.update(self.model)
             self.optimiser.zero_grad(set_to_none=True)
@@ -235,5 +251,12 @@ class Learner:
         return Step(loss=total, right=int(right), photos=everyone, norm=norm)
 
     def _clipped(self) -> float:
-        limit = math.inf if self.config.clip_norm is None else self.config.clip_norm
-        return float(self.accelerator.clip_grad_norm_(self.model.parameters(), limit))
+        return float(self.accelerator.clip_grad_norm_(self.model.parameters(), self._limit))
+
+    def _shrunk(self, norm: float) -> float:
+        """What clipping multiplied gradients of this norm by, as torch does it."""
+        return min(1.0, self._limit / (norm + 1e-6))
+
+    @property
+    def _limit(self) -> float:
+        return math.inf if self.config.clip_norm is None else self.config.clip_norm

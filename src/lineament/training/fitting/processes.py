@@ -19,7 +19,8 @@ def accelerator_for(config: TrainConfig) -> Accelerator:
     """Make the accelerator: one process here, or one of those that a launcher started.
 
     Raises:
-        UsageError: The precision needs hardware that is not here.
+        UsageError: The precision needs hardware that is not here, or a launcher was asked for
+            several processes and started one.
     """
     precision = config.precision
     if precision == "auto":
@@ -28,6 +29,11 @@ def accelerator_for(config: TrainConfig) -> Accelerator:
         raise UsageError(
             "`precision` fp16 needs a GPU, and there is none.",
             fix="Leave it out: bf16 is taken where the processor has it.",
+        )
+    if _fewer_than_asked_for():
+        raise UsageError(
+            "`accelerate launch` was asked for several processes and started one.",
+            fix="Add `--multi_gpu` to its flags, which works without GPUs too, or use `torchrun`.",
         )
     # accelerate keeps the precision for the whole process; the next training may want another.
     AcceleratorState._reset_state()
@@ -69,6 +75,19 @@ def set_random_state(states: list[dict[str, torch.Tensor]], rank: int) -> None:
     torch.set_rng_state(states[rank]["cpu"])
     if "cuda" in states[rank] and torch.cuda.is_available():
         torch.cuda.set_rng_state(states[rank]["cuda"])
+
+
+def _fewer_than_asked_for() -> bool:
+    """Whether accelerate's plain launcher made this process alone, having been asked for more.
+
+    Only for more than one does it say where processes meet; each of several also has a rank.
+    """
+    environment = os.environ
+    return (
+        "ACCELERATE_MIXED_PRECISION" in environment
+        and "MASTER_ADDR" in environment
+        and "WORLD_SIZE" not in environment
+    )
 
 
 def _fast_bf16() -> bool:

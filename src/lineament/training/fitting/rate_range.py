@@ -6,16 +6,20 @@ fastest the rate is good; where it rises it is too high.
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 
 from lineament.core.errors import UsageError
 from lineament.core.progress import Progress, tracked
 from lineament.models.classifier import Classifier
-from lineament.training.fitting.batching import Batching
+from lineament.training.fitting.batching import Batch, Batching
+from lineament.training.fitting.estimate import duration, estimated
 from lineament.training.fitting.learner import Learner
+from lineament.training.optimisation.allocation import kept_memory
 from lineament.training.pixels import Pixels
 from lineament.training.prefetch import Prefetch
 from lineament.training.recipe import TrainConfig
@@ -73,9 +77,9 @@ def rate_range(
     batching = Batching(
         train=train, preprocessing=model.backbone.preprocessing, config=config, n_classes=n_classes
     )
-    orders: dict[int, np.ndarray[tuple[int, ...], np.dtype[np.int64]]] = {}
+    orders: dict[int, NDArray[np.int64]] = {}
 
-    def make(step: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+    def make(step: int) -> Batch:
         epoch, within = divmod(step, batching.steps)
         if epoch + 1 not in orders:
             orders[epoch + 1] = batching.order(epoch + 1)
@@ -83,21 +87,17 @@ def rate_range(
             orders[epoch + 1], epoch + 1, model.backbone.preprocessing.size_px, within
         )
 
-    rates: list[float] = []
-    losses: list[float] = []
-    running = 0.0
-    batches = Prefetch(make, range(STEPS))
-    for pixels, targets, everyone in tracked(batches, progress, "range of rates", STEPS):
-        rate = LOWEST * (HIGHEST / LOWEST) ** (len(rates) / (STEPS - 1))
-        result = learner.step(pixels, targets, everyone=everyone, factor=rate)
-        # Where the arithmetic is scaled, the first gradients may overflow without harm.
-        if not (result.finite or (accelerator.scaler and math.isfinite(result.loss))):
-            break
-        running = SMOOTHING * running + (1 - SMOOTHING) * result.loss
-        rates.append(rate)
-        losses.append(running / (1 - SMOOTHING ** len(rates)))
-        if losses[-1] > HOPELESS * min(losses):
-            break
+    with kept_memory():
+        # As a training does: it also sets how many threads work, and how many photos at a time.
+        pixels, targets, _ = make(0)
+        labels = torch.from_numpy(train.labels[batching.rows(orders[1], 0)])
+        estimate = estimated(learner, pixels, targets, labels)
+        learner.begin(1)  # again: counting multiply-adds has put held batch norm to training
+        progress.note(
+            f"{STEPS} steps in about {duration(STEPS * estimate.step_s)} on {estimate.threads} "
+            f"thread{'s' * (estimate.threads != 1)}"
+        )
+        rates, losses = _measured(learner, Prefetch(make, range(STEPS)), progress)
     if len(rates) < 2:
         raise UsageError(
             "The loss is no number even at the smallest rate.",
@@ -107,3 +107,24 @@ def rate_range(
     # least value anywhere.
     best = int(np.flatnonzero(np.asarray(losses) <= AS_LOW * min(losses)).max())
     return RateRange(rates=tuple(rates), losses=tuple(losses), suggestion=rates[best] / SAFETY)
+
+
+def _measured(
+    learner: Learner, batches: Iterable[Batch], progress: Progress
+) -> tuple[list[float], list[float]]:
+    """Take the steps, up to where the loss shows that the rate is too high: rates and losses."""
+    rates: list[float] = []
+    losses: list[float] = []
+    running = 0.0
+    for pixels, targets, everyone in tracked(batches, progress, "range of rates", STEPS):
+        rate = LOWEST * (HIGHEST / LOWEST) ** (len(rates) / (STEPS - 1))
+        result = learner.step(pixels, targets, everyone=everyone, factor=rate)
+        # Where the arithmetic is scaled, the first gradients may overflow without harm.
+        if not (result.finite or (learner.accelerator.scaler and math.isfinite(result.loss))):
+            break
+        running = SMOOTHING * running + (1 - SMOOTHING) * result.loss
+        rates.append(rate)
+        losses.append(running / (1 - SMOOTHING ** len(rates)))
+        if losses[-1] > HOPELESS * min(losses):
+            break
+    return rates, losses

@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from lineament.core.errors import UsageError
 from lineament.core.suggest import did_you_mean
+from lineament.models.backbones import Backbone
 from lineament.models.classifier import Classifier
 from lineament.training.recipe import TrainConfig
 
@@ -80,6 +81,22 @@ def checked_trainable(text: str, *, mode: str = "finetune") -> Trainable:
     return Trainable(policy=policy, number=int(number) if numbered else 0)
 
 
+def checked_stages(config: TrainConfig, backbone: Backbone) -> Trainable:
+    """Read a recipe's `trainable` and hold it against the stages of the recipe's backbone.
+
+    Raises:
+        UsageError: It cannot be read, or names more stages than there are.
+    """
+    trainable = checked_trainable(config.trainable, mode=config.mode)
+    available = len(backbone.stages())
+    if trainable.policy == "last" and trainable.number > available:
+        raise UsageError(
+            f"`trainable={config.trainable}`: {config.backbone} has {_stages(available)}.",
+            fix="Name as many or fewer, or write `--set trainable=all`.",
+        )
+    return trainable
+
+
 class Freezing:
     """Which parameters learn, epoch by epoch; the head's always do.
 
@@ -92,18 +109,12 @@ class Freezing:
     """
 
     def __init__(self, model: Classifier, config: TrainConfig) -> None:
-        self._trainable = checked_trainable(config.trainable, mode=config.mode)
+        self._trainable = checked_stages(config, model.backbone)
         self._holds_batch_norm = config.holds_batch_norm
         self._model = model
         network: nn.Module = model.backbone.network
         parameters = dict(network.named_parameters())
         self._stages = [[parameters[name] for name in names] for names in model.backbone.stages()]
-        if self._trainable.policy == "last" and self._trainable.number > len(self._stages):
-            raise UsageError(
-                f"`trainable={config.trainable}`: {config.backbone} has "
-                f"{_stages(len(self._stages))}.",
-                fix="Name as many or fewer, or write `--set trainable=all`.",
-            )
         self._learning = len(self._stages)
 
     def begin(self, epoch: int) -> bool:

@@ -1,4 +1,4 @@
-"""Where numbers stopped being finite is named: weights, an output, a gradient."""
+"""What stopped being finite is named, and where: weights, an output, a gradient."""
 
 import pytest
 import torch
@@ -67,4 +67,21 @@ def test_error_says_when_at_which_rate_and_where(loss: float) -> None:
         f"Training diverged in epoch 2, step 31, at a rate of 0.0123: the loss is {loss}.\n"
         "  at:  1: what it gives\n"
         "  fix: Lower the rate, for example `--set learning_rate=0.001`."
+    )
+
+
+def test_gradient_is_named_where_the_loss_was_a_number() -> None:
+    model = network(nn.ReLU())
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, float("inf"))
+
+    error = diverged(
+        model, lambda: model(torch.ones(1, 3)), epoch=1, step=2, loss=3.2123456789, rate=3e16
+    )
+
+    assert str(error) == (
+        "Training diverged in epoch 1, step 2, at a rate of 3e+16: the loss is 3.21, its gradient "
+        "no number.\n"
+        "  at:  2.bias: its gradient\n"
+        "  fix: Lower the rate, for example `--set learning_rate=3e+15`."
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from lineament.models.heads import create_head
 from lineament.training.fitting import fit as module
 from lineament.training.fitting.budget import Clock
 from lineament.training.fitting.checkpoints import Checkpoints
+from lineament.training.fitting.estimate import Estimate
 from lineament.training.fitting.fit import Outcome, fit
 from lineament.training.fitting.learner import Learner
 from lineament.training.fitting.processes import accelerator_for
@@ -33,6 +35,7 @@ COLUMNS = [
     "validation_accuracy",
     "learning_rate",
     "gradient_norm",
+    "update_ratio",
     "size_px",
     "seconds",
     "images_per_second",
@@ -302,49 +305,44 @@ def test_killed_and_resumed_is_the_same_run_to_the_last_bit(
 
     assert again.epoch == outcome.epoch
     for row, other in zip(again.history, outcome.history, strict=True):
-        for column in COLUMNS[:8]:
+        for column in COLUMNS[: COLUMNS.index("seconds")]:  # what follows is about time
             assert row[column] == other[column], (row["epoch"], column)
     for key, value in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[key], value), key
 
 
-def test_ctrl_c_ends_with_the_best_epoch_so_far(
-    draw_shapes: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import signal
-
-    step, steps = Learner.step, 0
+def press_at(last: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Press Ctrl-C during a step; give the steps that are taken, as they come."""
+    step = Learner.step
+    steps: list[int] = []
 
     def pressing(self: Learner, *args: Any, **kwargs: Any) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps == 15:  # in the third epoch of six steps each
+        steps.append(len(steps) + 1)
+        if steps[-1] == last:
             signal.raise_signal(signal.SIGINT)
         return step(self, *args, **kwargs)
 
     monkeypatch.setattr(Learner, "step", pressing)
+    return steps
+
+
+def test_ctrl_c_ends_with_the_best_epoch_so_far(
+    draw_shapes: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = press_at(15, monkeypatch)  # in the third epoch of six steps each
+
     outcome = trained(network(SCRATCH), SCRATCH, draw_shapes, tmp_path)
 
     assert outcome.stopped == "interrupted"
-    assert steps == 15
+    assert steps[-1] == 15
     assert [row["epoch"] for row in outcome.history] == [0, 1, 2]
 
 
 def test_ctrl_c_in_the_first_epoch_keeps_what_was_learnt(
     draw_shapes: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import signal
+    press_at(4, monkeypatch)
 
-    step, steps = Learner.step, 0
-
-    def pressing(self: Learner, *args: Any, **kwargs: Any) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps == 4:
-            signal.raise_signal(signal.SIGINT)
-        return step(self, *args, **kwargs)
-
-    monkeypatch.setattr(Learner, "step", pressing)
     outcome = trained(network(SCRATCH), SCRATCH, draw_shapes, tmp_path)
 
     assert [row["epoch"] for row in outcome.history] == [0, 1]
@@ -392,9 +390,7 @@ def test_out_of_memory_halves_the_photos_at_a_time_and_goes_on(
     assert len(outcome.history) == 3
 
 
-def _no_estimate(*_: object) -> Any:
-    from lineament.training.fitting.estimate import Estimate
-
+def _no_estimate(*_: object) -> Estimate:
     return Estimate(
         parameters=1,
         trained=1,
@@ -497,8 +493,42 @@ def test_photos_grow_when_asked(draw_shapes: Draw, tmp_path: Path) -> None:
     assert [row["size_px"] for row in outcome.history[1:]] == [32, 32, 64]
 
 
-def test_time_budget_ends_it(draw_shapes: Draw, tmp_path: Path) -> None:
-    config = dataclasses.replace(SCRATCH, epochs=None, time_budget="4s")
+@pytest.mark.parametrize(
+    ("step_s", "stopped", "epochs", "seconds"),
+    [
+        # 95 of the 100 s are for training. Judging takes 10 s, an epoch six steps more.
+        (1.0, "epochs", [0, 1, 2, 3, 4, 5], 90.0),
+        (3.0, "epochs", [0, 1, 2, 3], 94.0),
+        (20.0, "time", [0, 1], 120.0),  # not one epoch: the fifth step ends too late
+    ],
+)
+def test_time_budget_is_kept_whatever_steps_take(
+    step_s: float,
+    stopped: str,
+    epochs: list[int],
+    seconds: float,
+    draw_shapes: Draw,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    step, judge = Learner.step, Learner.judge
+
+    def stepping(self: Learner, *args: Any, **kwargs: Any) -> Any:
+        nonlocal now
+        now += step_s
+        return step(self, *args, **kwargs)
+
+    def judging(self: Learner, *args: Any, **kwargs: Any) -> Any:
+        nonlocal now
+        now += 10.0
+        return judge(self, *args, **kwargs)
+
+    monkeypatch.setattr(Learner, "step", stepping)
+    monkeypatch.setattr(Learner, "judge", judging)
+    monkeypatch.setattr(module, "estimated", _no_estimate)
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    config = dataclasses.replace(SCRATCH, epochs=None, time_budget="100s")
 
     outcome = fit(
         network(config),
@@ -507,12 +537,12 @@ def test_time_budget_ends_it(draw_shapes: Draw, tmp_path: Path) -> None:
         config,
         accelerator=accelerator_for(config),
         checkpoints=Checkpoints(tmp_path / "run", {}),
-        clock=Clock(4.0),
+        clock=Clock(100.0, now=lambda: now),
     )
 
-    assert outcome.stopped in ("time", "epochs")
-    assert len(outcome.history) >= 2
-    assert float(str(outcome.cost["seconds"])) < 8.0
+    assert outcome.stopped == stopped
+    assert [row["epoch"] for row in outcome.history] == epochs
+    assert outcome.cost["seconds"] == seconds
 
 
 def test_batch_norms_of_the_test_network_are_real_ones() -> None:

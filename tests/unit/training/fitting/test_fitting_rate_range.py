@@ -13,7 +13,9 @@ from lineament.core.progress import QUIET
 from lineament.models.backbones import create_backbone
 from lineament.models.classifier import Classifier
 from lineament.models.heads import create_head
+from lineament.training.fitting import rate_range as module
 from lineament.training.fitting.checkpoints import Checkpoints
+from lineament.training.fitting.estimate import Estimate
 from lineament.training.fitting.fit import fit
 from lineament.training.fitting.learner import Learner, Step
 from lineament.training.fitting.processes import accelerator_for
@@ -87,6 +89,29 @@ def test_proposal_lies_within_a_factor_of_30_of_the_best_rate(
 
 def test_same_photos_and_seed_give_the_same_test(draw_shapes: Draw) -> None:
     assert ranged(draw_shapes) == ranged(draw_shapes)
+
+
+@pytest.mark.parametrize("mode", ["scratch", "finetune"])
+def test_measuring_beforehand_changes_nothing(
+    mode: str, draw_shapes: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(SCRATCH, mode=mode)  # fine-tuning holds batch norm
+    found = ranged(draw_shapes, config)
+
+    def unmeasured(*_: object) -> Estimate:
+        return Estimate(
+            parameters=1,
+            trained=1,
+            multiply_adds=1,
+            memory_bytes=None,
+            threads=1,
+            step_s=1.0,
+            judge_s=1.0,
+        )
+
+    monkeypatch.setattr(module, "estimated", unmeasured)
+
+    assert ranged(draw_shapes, config) == found
 
 
 def test_rates_rise_evenly_from_far_too_small_to_far_too_large(

@@ -1,0 +1,1 @@
+"""Tracking: trainings told to Weights & Biases, MLflow and TensorBoard."""

@@ -1,0 +1,1 @@
+"""Instruments: what the layers hold, how they are moved, and whether that looks well."""

@@ -1,0 +1,1 @@
+"""Studies: many trainings planned together, run apart from each other, compared in one table."""
