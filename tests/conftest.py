@@ -1,5 +1,6 @@
 """Walls around every test (no home, no cache, no network), and the photos that tests draw."""
 
+import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,10 @@ hypothesis.settings.load_profile("suite")
 
 # Doctests are collected from every module, and two of one name clash: these have none.
 collect_ignore_glob = ["*conftest.py"]
+
+# What a shell starts in the background ignores Ctrl-C, and so would the programs that tests
+# interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KIND_COLOURS = [(200, 40, 40), (40, 160, 60), (50, 70, 210), (210, 180, 40)]
 LOOPBACK = ("127.", "::1", "localhost")

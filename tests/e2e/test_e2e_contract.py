@@ -456,7 +456,9 @@ def test_doctor_names_versions_extras_engines_and_machine(
     assert {"python", "lineament", "onnxruntime", "torch", "timm"} <= set(said["versions"])
     assert said["extras"] == {
         name: {"installed": True, "missing": []}
-        for name in ("report", "train", "weights", "faces", "openvino", "hub", "video")
+        for name in (
+            *("report", "train", "weights", "faces", "openvino", "track", "study", "hub", "video"),
+        )
     }
     assert {"onnxruntime", "torch"} <= set(said["engines"])
     assert said["machine"]["cores"] >= 1

@@ -154,6 +154,7 @@ def test_ctrl_c_leaves_a_whole_run_of_the_best_epoch_so_far(
 STARVED = """
 from pathlib import Path
 import torch
+from lineament.artifacts.watching import Nobody
 from lineament.core.progress import Quiet
 from lineament.models.classifier import Classifier
 from lineament.training.recipe import TrainConfig
@@ -172,12 +173,16 @@ def greedy(self, pixels, labels=None):
 class Told(Quiet):
     def note(self, text):
         print(text, flush=True)
-        if text.startswith("epoch 1"):
+
+
+class Starver(Nobody):
+    def epoch(self, row, layers):
+        if row["epoch"] == 1:
             Classifier.forward = greedy
 
 
 config = TrainConfig(mode="scratch", backbone="test_resnet", size_px=48, batch_size=16, epochs=3)
-run = train(Path("dataset"), Path("starved"), config=config, progress=Told())
+run = train(Path("dataset"), Path("starved"), config=config, progress=Told(), watcher=Starver())
 print("at a time:", run.card.training["photos_at_a_time"])
 """
 

