@@ -3,7 +3,7 @@
     python benchmarks/instruments_bounds.py DATASET [--epochs 3] [--only resnet18]
 
 Each is trained on DATASET, a prepared one, for a few short epochs. Per network, the worst epoch of
-the four figures that `training/instruments/health.py` has a bound for, and which warnings it gave.
+the five figures that `training/instruments/health.py` has a bound for, and which warnings it gave.
 Prints one JSON document.
 """
 
@@ -31,10 +31,12 @@ from lineament.training.fitting.checkpoints import Checkpoints
 from lineament.training.fitting.fit import Outcome, fit
 from lineament.training.fitting.processes import accelerator_for
 from lineament.training.instruments import health
+from lineament.training.instruments.spread import spread
 from lineament.training.recipe import TrainConfig
 
 SCRATCH = TrainConfig(mode="scratch", backbone="custom_cnn", size_px=64, epochs=3)
 TUNE = TrainConfig(mode="finetune", size_px=96, epochs=3)
+BOUNDS = ("VANISHED", "EXPLODED", "TORN", "OVERSHOT", "GROWN")
 SFACE_PX = 112  # the one size that it takes
 
 
@@ -128,10 +130,13 @@ def classifier(case: Case, data: Dataset, config: TrainConfig) -> Classifier:
     return Classifier(backbone, make_head(config, backbone, len(data.classes)))
 
 
-def figures(outcome: Outcome, sizes: Mapping[str, int]) -> dict[str, object]:
-    """The worst epoch of each figure."""
+def figures(
+    outcome: Outcome, sizes: Mapping[str, int], start: Mapping[str, float]
+) -> dict[str, object]:
+    """The worst epoch of each figure; ``start`` is the rms of each layer before any step."""
     epochs = sorted({row.epoch for row in outcome.layers})
-    early, pulls_median, ratios_median, reach = [], [], [], []
+    early, pulls_median, ratios_median, reach, growths_median = [], [], [], [], []
+    lengths = dict(start)
     for epoch in epochs:
         rows = [row for row in outcome.layers if row.epoch == epoch and row.layer in sizes]
         weights = {row.layer: row for row in rows if row.kind == "parameter"}
@@ -146,6 +151,9 @@ def figures(outcome: Outcome, sizes: Mapping[str, int]) -> dict[str, object]:
         early.append(max(values[:third]) / max(*values[third:], 1e-300))
         pulls_median.append(statistics.median(values))
         ratios_median.append(statistics.median(ratios.values()))
+        grown = [row.rms / lengths[name] for name, row in weights.items() if lengths[name]]
+        growths_median.append(statistics.median(grown))
+        lengths |= {name: row.rms for name, row in weights.items()}
         reach.append(max(pulls[layer] * ratio for layer, ratio in ratios.items()))
     losses = [float(str(row["validation_loss"])) for row in outcome.history]
     warnings = outcome.cost["warnings"]
@@ -155,6 +163,7 @@ def figures(outcome: Outcome, sizes: Mapping[str, int]) -> dict[str, object]:
         "median_pull": f"{max(pulls_median):.1e}",
         "median_update_ratio": f"{max(ratios_median):.1e}",
         "reach": f"{max(reach):.1e}",
+        "median_growth": f"{max(growths_median):.2g}",
         "validation_losses": [f"{loss:.3g}" for loss in losses],
         "warnings": [text.partition(":")[0] for text in warnings],
     }
@@ -169,6 +178,7 @@ def trained(case: Case, data: Dataset, epochs: int | None) -> dict[str, object]:
         for name, each in model.named_parameters()
         if sum(side > 1 for side in each.shape) > 1
     }
+    start = {name: spread(model.get_parameter(name)).rms for name in sizes}
     train, validation = both_pixels(
         data, model.backbone, config, executor=LocalExecutor(), progress=QUIET
     )
@@ -184,7 +194,7 @@ def trained(case: Case, data: Dataset, epochs: int | None) -> dict[str, object]:
             )
         except UsageError as error:
             return {"stopped": error.what}
-    return figures(outcome, sizes)
+    return figures(outcome, sizes, start)
 
 
 def main() -> None:
@@ -201,9 +211,7 @@ def main() -> None:
         if options.only in name
     }
     document = {
-        "bounds": {
-            name: getattr(health, name) for name in ("VANISHED", "EXPLODED", "TORN", "OVERSHOT")
-        },
+        "bounds": {name: getattr(health, name) for name in BOUNDS},
         "networks": found,
         "photos": {split: len(samples) for split, samples in data.splits.items()},
         "machine": machine(),

@@ -166,6 +166,8 @@ class _Loop:
                 f"memory is short: {self.learner.part_size} of the {self.config.batch_size} photos "
                 "at a time, and the same step of the optimiser"
             )
+        if self.instruments is not None:
+            self.instruments.begin(self.learner.model)
         self.judge(0)
 
     def run(self, interruption: Interruption) -> str:

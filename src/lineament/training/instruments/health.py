@@ -1,4 +1,4 @@
-"""Health: which layers learn nothing and which are torn, from what an epoch's watched step did.
+"""Health: which layers learn nothing and which are torn, from an epoch and its watched step.
 
 What is compared is each layer's *pull*, the length of its gradient times the length of its weights:
 by how many nats the loss would change, to first order, if the layer were changed by its own length.
@@ -27,6 +27,9 @@ TORN = 0.15
 # What a step could change the loss by through one layer where it is too long, in nats. Trainings
 # that go well: 2.2 and less.
 OVERSHOT = 10.0
+# How many times as long as before the epoch half of the layers are where its steps were too long,
+# also if the last one was not: what is long is moved little. Trainings that go well: 1.4 and less.
+GROWN = 4.0
 
 FEWEST = 4  # layers, of which a third is something
 
@@ -34,7 +37,10 @@ Figures = Mapping[str, float]  # by layer, from input to output
 
 
 def ailments(
-    rows: Sequence[LayerValues], before: Sequence[LayerValues], sizes: Mapping[str, int]
+    rows: Sequence[LayerValues],
+    before: Sequence[LayerValues],
+    sizes: Mapping[str, int],
+    growths: Figures,
 ) -> dict[str, str]:
     """Say what is wrong with the layers of an epoch, a sentence of each kind.
 
@@ -42,10 +48,11 @@ def ailments(
         rows: Of the epoch, parameters and gradients.
         before: Of the epoch before; empty if there was none.
         sizes: How many values the trained matrices and filters have, from input to output.
+        growths: How many times as long as before the epoch layers are, where they had a length.
 
     Returns:
-        Sentences by ``vanishing``, ``exploding``, ``steps`` or ``dead``; empty if all is well or
-        no step of the epoch was watched.
+        Sentences by ``vanishing``, ``exploding``, ``steps`` or ``dead``; empty if all is well.
+        Where no step of the epoch was watched only growth is known.
     """
     gradients = {row.layer: row for row in rows if row.kind == "gradient"}
     weights = {row.layer: row for row in rows if row.kind == "parameter"}
@@ -55,13 +62,14 @@ def ailments(
         if layer in gradients
     }
     ratios = {layer: ratio for layer in pulls if (ratio := weights[layer].update_ratio) is not None}
+    grown = {layer: growths[layer] for layer in sizes if layer in growths}
     # Once is no sign: where residual branches begin at 0, so do their first gradients.
     silent = {row.layer for row in before if row.kind == "gradient" and _is_silent(row)}
     dead = [layer for layer in pulls if layer in silent and _is_silent(gradients[layer])]
     said = {
         "vanishing": _vanishing(pulls),
         "exploding": _exploding(pulls),
-        "steps": _torn(ratios) or _overshooting(pulls, ratios),
+        "steps": _torn(ratios) or _overshooting(pulls, ratios) or _grown(grown),
         "dead": _dead(dead, pulls),
     }
     return {kind: sentence for kind, sentence in said.items() if sentence}
@@ -118,6 +126,18 @@ def _overshooting(pulls: Figures, ratios: Figures) -> str:
         f"exploding steps: through {_share(len(far), reach)} one step could change the loss by "
         f"{OVERSHOT:.0f} or more, through {worst} by {reach[worst]:.2g}; lower the rate to a "
         "tenth, or let `--find-lr` propose one"
+    )
+
+
+def _grown(growths: Figures) -> str:
+    grown = [name for name, growth in growths.items() if not growth < GROWN]
+    if len(growths) < 2 or 2 * len(grown) < len(growths):
+        return ""
+    worst = max(grown, key=lambda name: growths[name])
+    return (
+        f"exploding steps: within an epoch {_share(len(grown), growths)} grew to {GROWN:.0f} times "
+        f"their length or more, {worst} to {growths[worst]:.2g} times; lower the rate to a tenth, "
+        "or let `--find-lr` propose one"
     )
 
 

@@ -32,6 +32,7 @@ class Instruments:
         self._epochs: list[tuple[LayerValues, ...]] = []
         self._packed: list[Packed] = []  # the same, packed once and not for every checkpoint
         self._warnings: dict[str, str] = {}
+        self._lengths: dict[str, float] = {}  # rms of each layer when the last epoch ended
         self._before: dict[str, FloatArray] = {}
         self._gradients: dict[str, Spread] = {}
         self._ratios: dict[str, float | None] = {}
@@ -45,6 +46,14 @@ class Instruments:
     def warnings(self) -> tuple[str, ...]:
         """What was said of unhealthy layers, one sentence of each kind."""
         return tuple(self._warnings.values())
+
+    def begin(self, model: nn.Module) -> None:
+        """Note how long the layers are before the first step, also those that are frozen yet."""
+        self._lengths = {
+            name: root_mean_square(sampled(parameter))
+            for name, parameter in model.named_parameters()
+            if parameter.numel()
+        }
 
     def before(self, model: nn.Module, *, shrunk: float) -> None:
         """Look at gradients and weights when the watched step is about to be made.
@@ -98,20 +107,32 @@ class Instruments:
         self._gradients, self._ratios = {}, {}
         self._epochs.append(tuple(rows))
         self._packed.append(packed(rows))
+        lengths = {row.layer: row.rms for row in rows if row.kind == "parameter"}
+        growths = {
+            layer: length / self._lengths[layer]
+            for layer, length in lengths.items()
+            if self._lengths.get(layer)
+        }
+        self._lengths |= lengths
         before = self._epochs[-2] if len(self._epochs) > 1 else ()
-        found = ailments(rows, before, _matrices(model))
+        found = ailments(rows, before, _matrices(model), growths)
         news = {kind: text for kind, text in found.items() if kind not in self._warnings}
         self._warnings |= news
         return self._epochs[-1], list(news.values())
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint between steps of an epoch, none of which was watched yet."""
-        return {"epochs": list(self._packed), "warnings": dict(self._warnings)}
+        return {
+            "epochs": list(self._packed),
+            "lengths": dict(self._lengths),
+            "warnings": dict(self._warnings),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what `state` gave."""
         self._packed = list(state["epochs"])
         self._epochs = [unpacked(rows) for rows in self._packed]
+        self._lengths = dict(state["lengths"])
         self._warnings = dict(state["warnings"])
 
 

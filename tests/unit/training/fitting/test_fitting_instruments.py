@@ -182,6 +182,19 @@ def test_rate_a_hundred_times_too_high_explodes(draw_shapes: Draw, tmp_path: Pat
     assert kinds_of_warnings(outcome) == ["exploding steps"]
 
 
+def test_rate_that_was_far_too_high_is_told_after_the_layers_have_grown(
+    draw_shapes: Draw, tmp_path: Path
+) -> None:
+    # Long layers are moved little: in its last step each epoch looks well.
+    config = dataclasses.replace(SCRATCH, backbone="custom_cnn", batch_size=4, learning_rate=0.1)
+
+    outcome = trained(network(config), config, draw_shapes, tmp_path, photos=120)
+
+    warnings = outcome.cost["warnings"]
+    assert isinstance(warnings, list)
+    assert warnings[0].startswith("exploding steps: within an epoch 5 of 5 layers grew to 4 times")
+
+
 def test_layers_around_a_relu_that_never_opens_are_dead(draw_shapes: Draw, tmp_path: Path) -> None:
     model = stacked(5, nn.ReLU, gain=1.0)
     nn.init.constant_(model.backbone.network.get_parameter("layers.2.bias"), -100.0)

@@ -8,6 +8,7 @@ import pytest
 from lineament.artifacts.histograms import LayerValues
 from lineament.training.instruments.health import (
     EXPLODED,
+    GROWN,
     OVERSHOT,
     TORN,
     VANISHED,
@@ -48,9 +49,10 @@ def said(
     ratios: float | Sequence[float | None] = 1e-3,
     *,
     before: Sequence[float] = (),
+    growths: Sequence[float] = (),
 ) -> dict[str, str]:
     rows, sizes = layers(pulls, ratios)
-    return ailments(rows, layers(before)[0], sizes)
+    return ailments(rows, layers(before)[0], sizes, dict(zip(sizes, growths, strict=False)))
 
 
 def test_healthy_layers_are_not_spoken_of() -> None:
@@ -128,6 +130,23 @@ def test_steps_are_too_far_from_their_bound_on() -> None:
     assert said([1.0, 500.0], OVERSHOT / 500 * 0.99) == {}
 
 
+def test_layers_that_grew_are_named() -> None:
+    assert said(WELL, growths=[8.5, 1.0, 4.5, 16.3, 1.2, 1.1]) == {
+        "steps": "exploding steps: within an epoch 3 of 6 layers grew to 4 times their length or "
+        "more, d to 16 times; lower the rate to a tenth, or let `--find-lr` propose one"
+    }
+
+
+def test_layers_have_grown_from_their_bound_on() -> None:
+    assert set(said(WELL, growths=[GROWN * 1.01] * 6)) == {"steps"}
+    assert said(WELL, growths=[GROWN * 0.99] * 6) == {}
+    assert said(WELL, growths=[GROWN * 2] * 2 + [1.0] * 4) == {}
+
+
+def test_head_alone_may_grow() -> None:
+    assert said([0.1], growths=[9.0]) == {}
+
+
 def test_dead_layers_are_named() -> None:
     assert said([0.1, 0.0, 0.2, 0.0, 2.0], before=[0.1, 0.0, 0.2, 0.0, 2.0]) == {
         "dead": "dead layers: 2 of 5 layers got no gradient at all at the end of two epochs, the "
@@ -147,10 +166,11 @@ def test_layers_without_a_length_have_no_ratio() -> None:
 def test_epoch_without_a_watched_step_has_no_ailments() -> None:
     rows, sizes = layers(WELL)
 
-    assert ailments([row for row in rows if row.kind == "parameter"], rows, sizes) == {}
+    assert ailments([row for row in rows if row.kind == "parameter"], rows, sizes, {}) == {}
 
 
 def test_what_is_neither_matrix_nor_filter_does_not_count() -> None:
     rows, sizes = layers([1e-9, 1.0, 1.0, 1.0])
 
-    assert ailments(rows, (), {name: size for name, size in sizes.items() if name != "a"}) == {}
+    counted = {name: size for name, size in sizes.items() if name != "a"}
+    assert ailments(rows, (), counted, {"a": 99.0, "z": 99.0}) == {}

@@ -198,6 +198,42 @@ def test_silence_before_a_checkpoint_counts_after_it() -> None:
     assert step(resumed, 2)[0].startswith("dead layers: 1 of 2 layers got no gradient at all")
 
 
+def grown(instruments: Instruments, model: nn.Module, factor: float) -> list[str]:
+    """Let every layer grow within an epoch that is cut short."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(factor)
+    return instruments.epoch(model, 1)[1]
+
+
+def test_growth_is_since_the_epoch_before() -> None:
+    instruments, model = Instruments(), stack()
+    instruments.begin(model)
+
+    assert grown(instruments, model, 3.0) == []
+    assert grown(instruments, model, 3.0) == []
+    assert grown(instruments, model, 5.0)[0].startswith("exploding steps: within an epoch 2 of 2")
+
+
+def test_growth_goes_on_from_a_checkpoint() -> None:
+    instruments, resumed, model = Instruments(), Instruments(), stack()
+    instruments.begin(model)
+    grown(instruments, model, 3.0)
+    resumed.restore(instruments.state())
+
+    assert grown(resumed, model, 3.0) == []
+
+
+def test_layers_that_were_frozen_grow_from_where_they_began() -> None:
+    instruments, model = Instruments(), stack(3)
+    model[0].requires_grad_(False)
+    instruments.begin(model)
+    grown(instruments, model, 1.0)
+    model[0].requires_grad_(True)
+
+    assert grown(instruments, model, 5.0)[0].startswith("exploding steps: within an epoch 3 of 3")
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 8), (8,), (1, 8, 1)])
 def test_tokens_and_vectors_do_not_count(shape: tuple[int, ...]) -> None:
     instruments = Instruments()
