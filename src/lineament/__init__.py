@@ -2,8 +2,8 @@
 
 The verbs are functions of this package, imported when first used: ``prepare``, ``audit``,
 ``train`` with ``load_recipe``, ``preview`` and ``find_rate``, ``study``, ``list_runs``, ``curves``,
-``evaluate``, ``explain``, ``export`` and the class ``Predictor``; each verb's options are one
-configuration class.
+``evaluate``, ``compare``, ``explain``, ``export`` and the class ``Predictor``; each verb's options
+are one configuration class.
 """
 
 import importlib
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lineament.training.recipes import load_recipe
     from lineament.training.train import train
     from lineament.workflow.auditing import AuditConfig, audit
+    from lineament.workflow.comparing import CompareConfig, compare
     from lineament.workflow.evaluating import EvaluateConfig, evaluate
     from lineament.workflow.listing import list_runs
     from lineament.workflow.studies.configuration import StudyConfig
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AuditConfig": "lineament.workflow.auditing",
+    "CompareConfig": "lineament.workflow.comparing",
     "audit": "lineament.workflow.auditing",
     "EvaluateConfig": "lineament.workflow.evaluating",
     "ExplainConfig": "lineament.explanation.explain",
@@ -38,6 +40,7 @@ _HOMES = {
     "Predictor": "lineament.runtime.predictor",
     "TrainConfig": "lineament.training.recipe",
     "StudyConfig": "lineament.workflow.studies.configuration",
+    "compare": "lineament.workflow.comparing",
     "curves": "lineament.reporting.training_page",
     "evaluate": "lineament.workflow.evaluating",
     "explain": "lineament.explanation.explain",
@@ -53,6 +56,7 @@ _HOMES = {
 
 __all__ = [
     "AuditConfig",
+    "CompareConfig",
     "EvaluateConfig",
     "ExplainConfig",
     "Predictor",
@@ -61,6 +65,7 @@ __all__ = [
     "TrainConfig",
     "__version__",
     "audit",
+    "compare",
     "curves",
     "evaluate",
     "explain",

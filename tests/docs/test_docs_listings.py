@@ -32,6 +32,7 @@ READY = {  # what a page's reader has made with the pages before it
     "docs/how-to/study.md": ("dataset",),
     "docs/how-to/track.md": ("dataset",),
     "docs/how-to/evaluate.md": ("dataset", "run", "model.onnx", "faces-dataset"),
+    "docs/how-to/compare.md": ("dataset",),
     "docs/how-to/explain.md": ("run",),
     "docs/how-to/ship.md": ("run",),
 }

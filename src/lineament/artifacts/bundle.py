@@ -1,8 +1,9 @@
 """Bundle: one ``.onnx`` file from pixels to calibrated probabilities, complete for a stranger.
 
 The graph takes ``image`` (``uint8 (N, H, W, 3)``, RGB, any size) and gives ``probabilities
-(N, C)``, ``embedding (N, D)`` and ``activation (N, C, h, w)``, whose mean over ``h, w`` is the
-class's logit.
+(N, C)``, ``embedding (N, D)``, ``activation (N, C, h, w)``, whose mean over ``h, w`` is the class's
+logit, and ``familiarity (N,)``, from 0 (like no training photo) to 1, which is 0.5 for half of the
+known photos; graphs of before that lack the last.
 The metadata entry ``lineament`` holds the card below as JSON.
 """
 
@@ -12,6 +13,8 @@ import json
 from collections.abc import Mapping
 from typing import cast
 
+from lineament.artifacts.decisions import Decisions
+from lineament.artifacts.plain import optional
 from lineament.artifacts.schema import check_stamp, class_names, field, positive, stamp
 from lineament.core.errors import ArtifactError
 from lineament.core.extras import require
@@ -23,6 +26,7 @@ SCHEMA_VERSION = 1
 METADATA_KEY = "lineament"
 INPUT = "image"
 OUTPUTS = ("probabilities", "embedding", "activation")
+FAMILIARITY = "familiarity"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,7 +57,7 @@ class BundleCard:
         parity: Largest difference in any probability between PyTorch and ONNX Runtime.
         golden: Photos with their expected answers.
         messages: A sentence per class for live use.
-        unknown_threshold: Below which score the answer is "unknown"; ``None`` when not fitted.
+        decisions: When it says that it does not know; ``None`` in bundles of before that.
     """
 
     classes: tuple[str, ...]
@@ -63,7 +67,12 @@ class BundleCard:
     parity: Mapping[str, object]
     golden: tuple[GoldenPhoto, ...]
     messages: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    unknown_threshold: float | None = None
+    decisions: Decisions | None = None
+
+    @property
+    def unknown_threshold(self) -> float | None:
+        """Below which familiarity the answer is "unknown"; ``None`` when not fitted."""
+        return None if self.decisions is None else self.decisions.unknown_threshold
 
     def metadata(self) -> dict[str, str]:
         """The entries to store in the ONNX file."""
@@ -76,7 +85,7 @@ class BundleCard:
             "provenance": dict(self.provenance),
             "parity": dict(self.parity),
             "messages": dict(self.messages),
-            "unknown_threshold": self.unknown_threshold,
+            "decisions": self.decisions and dataclasses.asdict(self.decisions),
             "golden": [
                 {
                     "name": photo.name,
@@ -121,7 +130,6 @@ def read_card(metadata: Mapping[str, str], *, name: str) -> BundleCard:
         raise ArtifactError(
             f"{name} has a message that is not a text.", fix="Export the bundle again."
         )
-    threshold = document.get("unknown_threshold")
     return BundleCard(
         classes=classes,
         preprocessing=Preprocessing.from_dict(field(document, "preprocessing", dict, name=name)),
@@ -133,9 +141,7 @@ def read_card(metadata: Mapping[str, str], *, name: str) -> BundleCard:
             for entry in field(document, "golden", list, name=name)
         ),
         messages=messages,
-        unknown_threshold=None
-        if threshold is None
-        else positive(document, "unknown_threshold", name=name),
+        decisions=optional(Decisions, document, "decisions", name=name),
     )
 
 

@@ -1,7 +1,8 @@
 """Predictions: what a model answered, one row per photo in the order it was asked.
 
 On disk a Parquet file or a CSV with the columns ``sample``, ``label`` (the true class, if known),
-``group``, ``answer``, ``confidence``, then ``probability:<class>`` and ``logit:<class>`` per class.
+``group``, ``answer``, ``confidence``, ``familiarity`` (where the model says it), then
+``probability:<class>`` and ``logit:<class>`` per class.
 """
 
 import dataclasses
@@ -35,6 +36,8 @@ class Predictions:
         logits: Before temperature and softmax, ``float32 (N, C)``.
         labels: True class indices, ``int64 (N,)``; -1 where not known.
         groups: The ``N`` groups; empty texts for none.
+        familiarity: How like the training photos, ``float32 (N,)``, 0 to 1; ``None`` where the
+            model does not say.
     """
 
     samples: tuple[str, ...]
@@ -43,6 +46,7 @@ class Predictions:
     logits: NDArray[np.float32]
     labels: NDArray[np.int64]
     groups: tuple[str, ...]
+    familiarity: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         """Check that everything has ``N`` rows and ``C`` columns.
@@ -57,6 +61,11 @@ class Predictions:
                 f"Predictions need {shape[0]} rows of {shape[1]} classes, got probabilities "
                 f"{self.probabilities.shape}, logits {self.logits.shape}, labels "
                 f"{self.labels.shape}, groups ({len(self.groups)},)."
+            )
+        if self.familiarity is not None and self.familiarity.shape != shape[:1]:
+            raise UsageError(
+                f"Predictions need the familiarity of {shape[0]} rows, got "
+                f"{self.familiarity.shape}."
             )
         if "" in self.classes or len(set(self.classes)) != len(self.classes):
             raise UsageError(f"Class names must be distinct and not empty, got {self.classes}.")
@@ -128,6 +137,9 @@ class Predictions:
             logits=_matrix(table, "logit:", classes),
             labels=np.array([index[truth] for truth in truths], np.int64),
             groups=tuple(table.column("group").to_pylist()),
+            familiarity=np.asarray(table["familiarity"], dtype=np.float32)
+            if "familiarity" in table.column_names
+            else None,
         )
 
     def _columns(self) -> dict[str, list[object]]:
@@ -140,6 +152,8 @@ class Predictions:
             "answer": [self.classes[answer] for answer in answers],
             "confidence": list(self.probabilities[np.arange(len(answers)), answers]),
         }
+        if self.familiarity is not None:
+            columns["familiarity"] = list(self.familiarity)
         for column, name in enumerate(self.classes):
             columns[f"probability:{name}"] = list(self.probabilities[:, column])
         for column, name in enumerate(self.classes):

@@ -9,15 +9,22 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from lineament.artifacts.schema import check_stamp, field, stamp, texts
+from lineament.artifacts.findings.calibration import Calibration
+from lineament.artifacts.findings.curves import BinaryCurves
+from lineament.artifacts.findings.gap import Gap
+from lineament.artifacts.findings.openings import Openings
+from lineament.artifacts.findings.robustness import Robustness
+from lineament.artifacts.findings.selective import PredictionSets, Selective
+from lineament.artifacts.findings.slices import Slices
+from lineament.artifacts.findings.unknowns import Unknowns
+from lineament.artifacts.plain import read_plain
+from lineament.artifacts.schema import check_stamp, field, stamp
 from lineament.core.errors import ArtifactError
 from lineament.core.files import json_text, read_json, sha256_file
-from lineament.measure.calibration import ReliabilityBin
 from lineament.measure.intervals import Interval
 
 KIND = "report"
 SCHEMA_VERSION = 1
-MACRO = ("precision", "recall", "f1")
 DOCUMENT = "report.json"
 PAGE = "report.html"
 PREDICTIONS = "predictions.parquet"
@@ -33,7 +40,10 @@ class ClassFigures:
         recall: Of its photos, the fraction that is found; 0.0 when there are none.
         f1: Harmonic mean of precision and recall.
         support: Number of its photos.
-        recall_interval: Wilson's interval of the recall; ``None`` for a class without photos.
+        recall_interval: Of the recall, over groups where photos name them, else Wilson's; ``None``
+            for a class without photos.
+        precision_interval: The same of the precision; ``None`` where no answer names the class.
+        f1_interval: The same of F1; ``None`` for a class without photos.
     """
 
     name: str
@@ -42,21 +52,8 @@ class ClassFigures:
     f1: float
     support: int
     recall_interval: Interval | None
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, object], *, name: str) -> "ClassFigures":
-        """Read one entry of ``per_class``; errors as `schema.field`."""
-        interval = document.get("recall_interval")
-        return cls(
-            name=field(document, "name", str, name=name),
-            precision=field(document, "precision", float, name=name),
-            recall=field(document, "recall", float, name=name),
-            f1=field(document, "f1", float, name=name),
-            support=field(document, "support", int, name=name),
-            recall_interval=None
-            if interval is None
-            else _interval(field(document, "recall_interval", dict, name=name), name),
-        )
+    precision_interval: Interval | None = None
+    f1_interval: Interval | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,15 +70,19 @@ class Confusion:
     row_normalised: tuple[tuple[float, ...], ...]
     z_scored: tuple[tuple[float, ...], ...]
 
-    @classmethod
-    def from_dict(cls, document: Mapping[str, object], *, name: str) -> "Confusion":
-        """Read ``confusion``; errors as `schema.field`."""
-        raw = _rows(document, "raw", name)
-        return cls(
-            raw=tuple(tuple(int(cell) for cell in row) for row in raw),
-            row_normalised=_rows(document, "row_normalised", name),
-            z_scored=_rows(document, "z_scored", name),
-        )
+    def __post_init__(self) -> None:
+        """Check that all three are square.
+
+        Raises:
+            ArtifactError: One is not.
+        """
+        for each in dataclasses.fields(self):
+            rows = getattr(self, each.name)
+            if any(len(row) != len(rows) for row in rows):
+                raise ArtifactError(
+                    f"A confusion matrix must be square; `{each.name}` is not.",
+                    fix="The artifact is damaged; make it again.",
+                )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,51 +100,6 @@ class ConfusedPair:
     answer: str
     count: int
     support: int
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, object], *, name: str) -> "ConfusedPair":
-        """Read one entry of ``most_confused``; errors as `schema.field`."""
-        return cls(
-            truth=field(document, "truth", str, name=name),
-            answer=field(document, "answer", str, name=name),
-            count=field(document, "count", int, name=name),
-            support=field(document, "support", int, name=name),
-        )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """How far stated confidence agrees with how often it is right.
-
-    Attributes:
-        expected_calibration_error: A fraction, 0 (agrees) to 1.
-        n_bins: How many bins of equal mass were asked for.
-        bins: Those that hold photos, lowest confidence first.
-    """
-
-    expected_calibration_error: float
-    n_bins: int
-    bins: tuple[ReliabilityBin, ...]
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, object], *, name: str) -> "Calibration":
-        """Read ``calibration``; errors as `schema.field`."""
-        return cls(
-            expected_calibration_error=field(
-                document, "expected_calibration_error", float, name=name
-            ),
-            n_bins=field(document, "n_bins", int, name=name),
-            bins=tuple(
-                ReliabilityBin(
-                    confidence=field(entry, "confidence", float, name=name),
-                    accuracy=field(entry, "accuracy", float, name=name),
-                    count=field(entry, "count", int, name=name),
-                    low=field(entry, "low", float, name=name),
-                    high=field(entry, "high", float, name=name),
-                )
-                for entry in _entries(document, "bins", name)
-            ),
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,23 +122,12 @@ class Mistake:
     truth_probability: float
     thumbnail: str | None
 
-    @classmethod
-    def from_dict(cls, document: Mapping[str, object], *, name: str) -> "Mistake":
-        """Read one entry of ``mistakes``; errors as `schema.field`."""
-        thumbnail = document.get("thumbnail")
-        return cls(
-            sample=field(document, "sample", str, name=name),
-            truth=field(document, "truth", str, name=name),
-            answer=field(document, "answer", str, name=name),
-            confidence=field(document, "confidence", float, name=name),
-            truth_probability=field(document, "truth_probability", float, name=name),
-            thumbnail=None if thumbnail is None else field(document, "thumbnail", str, name=name),
-        )
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluationReport:
     """Every figure of one evaluation.
+
+    What follows `environment` is ``None`` or empty where nobody asked or nothing is known.
 
     Attributes:
         subject: What was evaluated, as its artifact states it (kind, path, backbone, ``trained_on``
@@ -205,8 +150,16 @@ class EvaluationReport:
         seed: Seed of the resampling behind the intervals.
         resamples: How many resamples there were.
         environment: Versions and system.
-        inflation: What a random split of the same photos would have claimed; ``None`` where that
-            was not measured.
+        inflation: What a random split of the same photos would have claimed.
+        deviations: Which cells of the confusion matrix deviate most, one sentence each.
+        curves: ROC, precision-recall and DET; only where there are two classes.
+        selective: Risk against coverage.
+        prediction_sets: Sets of classes with a stated coverage.
+        unknowns: Against photos of something else.
+        slices: Parts of the photos.
+        robustness: On photos that were spoilt.
+        gap: Validation against test.
+        openings: How often the test photos had been looked at.
     """
 
     subject: Mapping[str, object]
@@ -228,6 +181,15 @@ class EvaluationReport:
     resamples: int
     environment: Mapping[str, object]
     inflation: Mapping[str, object] | None = None
+    deviations: tuple[str, ...] = ()
+    curves: BinaryCurves | None = None
+    selective: Selective | None = None
+    prediction_sets: PredictionSets | None = None
+    unknowns: Unknowns | None = None
+    slices: Slices | None = None
+    robustness: Robustness | None = None
+    gap: Gap | None = None
+    openings: Openings | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Give the fields as ``report.json`` holds them: objects, lists, texts and numbers."""
@@ -245,48 +207,7 @@ class EvaluationReport:
         Raises:
             ArtifactError: A field is absent or of another type.
         """
-        confusion, n_groups = document.get("confusion"), document.get("n_groups")
-        headline = field(document, "headline", dict, name=name)
-        macro = field(document, "macro", dict, name=name)
-        return cls(
-            subject=field(document, "subject", dict, name=name),
-            dataset=field(document, "dataset", dict, name=name),
-            split=field(document, "split", str, name=name),
-            n_images=field(document, "n_images", int, name=name),
-            n_right=field(document, "n_right", int, name=name),
-            n_groups=None if n_groups is None else field(document, "n_groups", int, name=name),
-            classes=texts(document, "classes", name=name),
-            headline={
-                figure: _interval(field(headline, figure, dict, name=name), name)
-                for figure in headline
-            },
-            per_class=tuple(
-                ClassFigures.from_dict(entry, name=name)
-                for entry in _entries(document, "per_class", name)
-            ),
-            macro={figure: field(macro, figure, float, name=name) for figure in MACRO},
-            confusion=None
-            if confusion is None
-            else Confusion.from_dict(field(document, "confusion", dict, name=name), name=name),
-            most_confused=tuple(
-                ConfusedPair.from_dict(entry, name=name)
-                for entry in _entries(document, "most_confused", name)
-            ),
-            calibration=Calibration.from_dict(
-                field(document, "calibration", dict, name=name), name=name
-            ),
-            mistakes=tuple(
-                Mistake.from_dict(entry, name=name)
-                for entry in _entries(document, "mistakes", name)
-            ),
-            warnings=texts(document, "warnings", name=name),
-            seed=field(document, "seed", int, name=name),
-            resamples=field(document, "resamples", int, name=name),
-            environment=field(document, "environment", dict, name=name),
-            inflation=None
-            if document.get("inflation") is None
-            else field(document, "inflation", dict, name=name),
-        )
+        return read_plain(cls, document, name=name)
 
 
 def write_report(folder: Path, report: EvaluationReport, *, page: str) -> None:
@@ -332,40 +253,3 @@ def read_report(folder: Path) -> EvaluationReport:
             fix="Evaluate again; a report is not edited by hand.",
         )
     return EvaluationReport.from_dict(document, name=name)
-
-
-def _interval(document: Mapping[str, object], name: str) -> Interval:
-    n_groups = document.get("n_groups")
-    return Interval(
-        value=field(document, "value", float, name=name),
-        low=field(document, "low", float, name=name),
-        high=field(document, "high", float, name=name),
-        level=field(document, "level", float, name=name),
-        method=field(document, "method", str, name=name),
-        n=field(document, "n", int, name=name),
-        n_groups=None if n_groups is None else field(document, "n_groups", int, name=name),
-    )
-
-
-def _entries(document: Mapping[str, object], key: str, name: str) -> list[dict[str, object]]:
-    entries: list[object] = field(document, key, list, name=name)
-    # Each entry goes through `field` under its own number, so that the error names it.
-    return [
-        field({f"{key}[{i}]": entry}, f"{key}[{i}]", dict, name=name)
-        for i, entry in enumerate(entries)
-    ]
-
-
-def _rows(document: Mapping[str, object], key: str, name: str) -> tuple[tuple[float, ...], ...]:
-    rows: list[object] = field(document, key, list, name=name)
-    if not all(
-        isinstance(row, list)
-        and len(row) == len(rows)
-        and all(isinstance(cell, (int, float)) for cell in row)
-        for row in rows
-    ):
-        raise ArtifactError(
-            f"{name} has a field `{key}` that is not a square matrix of numbers.",
-            fix="The artifact is damaged; make it again.",
-        )
-    return tuple(tuple(float(cell) for cell in row) for row in rows if isinstance(row, list))

@@ -11,12 +11,15 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lineament.artifacts.decisions import Decisions
 from lineament.artifacts.histograms import LayerValues, read_histograms
+from lineament.artifacts.plain import optional
 from lineament.artifacts.schema import class_names, field, open_document, positive, stamp
 from lineament.artifacts.table import write_table
 from lineament.core.errors import ArtifactError
 from lineament.core.files import json_text, sha256_file
 from lineament.imaging.preprocess import Preprocessing
+from lineament.measure.intervals import Interval
 
 KIND = "run"
 WORDS = {"": None, "True": 1.0, "False": 0.0}  # cells of a history that are no numbers
@@ -29,6 +32,25 @@ HISTOGRAMS = "histograms.parquet"
 COMPLETE = "complete"
 # Of runs that say nothing of their head: they were made before there were others.
 FIRST_HEAD: Mapping[str, object] = {"kind": "linear", "dropout": 0.0}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ValidationFigures:
+    """What the graph that ships reached on the photos that chose it.
+
+    Attributes:
+        photos: How many there are.
+        right: How many of them were answered rightly.
+        accuracy: The same as a fraction, over groups where photos name them.
+        log_loss: In nats, after calibration.
+        log_loss_before: In nats, at temperature 1.
+    """
+
+    photos: int
+    right: int
+    accuracy: Interval
+    log_loss: float
+    log_loss_before: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +73,9 @@ class RunCard:
         mirrored_view: Whether an answer is the mean of a photo and its mirror image.
         training: What training cost and why it ended, or what computed the frozen features.
         tracking: By tracker, what finds its record of this training again.
+        validation: What the shipped graph reached on the photos that chose it; ``None`` in runs
+            of before that was kept.
+        decisions: When it says that it does not know; ``None`` in runs of before that.
     """
 
     mode: str
@@ -68,6 +93,8 @@ class RunCard:
     mirrored_view: bool = False
     training: Mapping[str, object] = dataclasses.field(default_factory=dict)
     tracking: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    validation: ValidationFigures | None = None
+    decisions: Decisions | None = None
 
     def provenance(self) -> dict[str, object]:
         """What a bundle repeats of its run, so that it can be told where an answer comes from."""
@@ -81,6 +108,7 @@ class RunCard:
             "seed": self.seed,
             "recipe": dict(self.recipe),
             "chosen": dict(self.chosen),
+            "validation": self.validation and dataclasses.asdict(self.validation),
             "trained_with": dict(self.versions),
         }
 
@@ -90,6 +118,8 @@ class RunCard:
             **{each.name: getattr(self, each.name) for each in dataclasses.fields(self)},
             "classes": list(self.classes),
             "preprocessing": self.preprocessing.as_dict(),
+            "validation": self.validation and dataclasses.asdict(self.validation),
+            "decisions": self.decisions and dataclasses.asdict(self.decisions),
         }
 
 
@@ -183,6 +213,8 @@ class Run:
             ),
             training=field({"training": {}, **document}, "training", dict, name=name),
             tracking=field({"tracking": {}, **document}, "tracking", dict, name=name),
+            validation=optional(ValidationFigures, document, "validation", name=name),
+            decisions=optional(Decisions, document, "decisions", name=name),
         )
         return cls(root=root, card=card)
 

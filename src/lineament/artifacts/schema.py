@@ -17,6 +17,7 @@ DOCUMENTS = {
     "report": "report.json",
     "audit": "audit.json",
     "study": "study.json",
+    "comparison": "comparison.json",
 }
 
 

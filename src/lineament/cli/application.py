@@ -27,6 +27,7 @@ VERBS = {
     "study": "Compare many trainings, and search for good settings.",
     "runs": "List, sort and filter runs.",
     "evaluate": "Measure a run or bundle on photos it has not seen.",
+    "compare": "Say which of several models is better, and whether that can be told.",
     "explain": "Show where a model looks.",
     "export": "Pack a run into one file that runs anywhere.",
     "predict": "Answer photos with a bundle.",

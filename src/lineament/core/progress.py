@@ -64,3 +64,15 @@ def tracked(items: Iterable[T], progress: Progress, task: str, total: int | None
             progress.advance()
     finally:
         progress.finish()
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as a person says it.
+
+    Example:
+        >>> duration(42), duration(150), duration(5400)
+        ('42 s', '2.5 min', '1.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.artifacts.dataset import SPLITS
+from lineament.artifacts.decisions import Decisions
 from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.report import (
-    Calibration,
     ClassFigures,
     ConfusedPair,
     Confusion,
@@ -23,7 +23,11 @@ from lineament.core.errors import DataError, UsageError
 from lineament.core.files import json_text
 from lineament.core.suggest import did_you_mean
 from lineament.core.version import __version__
-from lineament.measure.calibration import reliability_bins
+from lineament.evaluation.calibrated import calibration
+from lineament.evaluation.curves import binary_curves
+from lineament.evaluation.deviations import deviations
+from lineament.evaluation.selective import selective
+from lineament.evaluation.sets import prediction_sets
 from lineament.measure.classification import (
     confusion_matrix,
     macro_f1,
@@ -34,7 +38,10 @@ from lineament.measure.classification import (
     z_scored,
 )
 from lineament.measure.headline import headline_intervals
-from lineament.measure.intervals import Interval, group_numbers, wilson
+from lineament.measure.intervals import Interval, group_numbers
+from lineament.measure.proportions import class_intervals
+
+Thumbnail = Callable[[str], bytes | None]  # of a sample, a small JPEG; None where there is none
 
 LEVEL = 0.95
 RESAMPLES = 1000  # the limits of a 95 % interval then move by about a tenth of its width
@@ -53,7 +60,9 @@ def score(
     split: str,
     subject: Mapping[str, object],
     dataset: Mapping[str, object],
-    thumbnail: Callable[[str], bytes | None],
+    thumbnail: Thumbnail,
+    temperature: float = 1.0,
+    decisions: Decisions | None = None,
     seed: int = 0,
     n_mistakes: int = 24,
 ) -> EvaluationReport:
@@ -69,6 +78,8 @@ def score(
             ``trained_on``. JSON values only.
         thumbnail: Gives a small JPEG of a sample, or ``None`` where there is none; asked for the
             shown mistakes alone.
+        temperature: What the logits were divided by.
+        decisions: What the model does with how sure it is; ``None`` where it does not say.
         seed: Seed of the resampling.
         n_mistakes: How many of the most confident mistakes to show, 0 or more.
 
@@ -83,10 +94,11 @@ def score(
     labels, answers = predictions.labels, predictions.answers
     units = group_numbers(predictions.groups) if any(predictions.groups) else None
     one_group = units is not None and len(set(units)) == 1
+    resampled = None if one_group else units
     headline = headline_intervals(
         predictions.probabilities,
         labels,
-        groups=None if one_group else units,
+        groups=resampled,
         seed=seed,
         level=LEVEL,
         resamples=RESAMPLES,
@@ -102,7 +114,7 @@ def score(
         n_groups=None if units is None else len(set(units)),
         classes=predictions.classes,
         headline=headline,
-        per_class=_class_figures(matrix, predictions.classes),
+        per_class=_class_figures(predictions, matrix, resampled),
         macro={
             "precision": macro_precision(matrix),
             "recall": macro_recall(matrix),
@@ -110,10 +122,8 @@ def score(
         },
         confusion=_confusion(matrix) if len(matrix) <= MATRIX_CLASSES else None,
         most_confused=_most_confused(matrix, predictions.classes),
-        calibration=Calibration(
-            expected_calibration_error=headline["expected_calibration_error"].value,
-            n_bins=N_BINS,
-            bins=tuple(reliability_bins(predictions.probabilities, labels, n_bins=N_BINS)),
+        calibration=calibration(
+            predictions, temperature=temperature, units=resampled, seed=seed, n_bins=N_BINS
         ),
         mistakes=_mistakes(predictions, n_mistakes, thumbnail),
         warnings=(
@@ -126,6 +136,10 @@ def score(
         seed=seed,
         resamples=RESAMPLES,
         environment=_environment(),
+        deviations=deviations(matrix, predictions.classes),
+        curves=binary_curves(predictions, units=resampled, seed=seed),
+        selective=selective(predictions, decisions, units=resampled),
+        prediction_sets=prediction_sets(predictions, decisions, units=resampled),
     )
 
 
@@ -152,7 +166,12 @@ def _check(predictions: Predictions, split: str, n_mistakes: int) -> None:
         )
 
 
-def _class_figures(matrix: NDArray[np.int64], classes: Sequence[str]) -> tuple[ClassFigures, ...]:
+def _class_figures(
+    predictions: Predictions, matrix: NDArray[np.int64], units: Sequence[int] | None
+) -> tuple[ClassFigures, ...]:
+    intervals = class_intervals(
+        predictions.labels, predictions.answers, len(matrix), groups=units, level=LEVEL
+    )
     return tuple(
         ClassFigures(
             name=scores.name,
@@ -160,11 +179,11 @@ def _class_figures(matrix: NDArray[np.int64], classes: Sequence[str]) -> tuple[C
             recall=scores.recall,
             f1=scores.f1,
             support=scores.support,
-            recall_interval=wilson(int(found), scores.support, level=LEVEL)
-            if scores.support
-            else None,
+            recall_interval=each.recall,
+            precision_interval=each.precision,
+            f1_interval=each.f1,
         )
-        for scores, found in zip(per_class(matrix, classes), np.diag(matrix), strict=True)
+        for scores, each in zip(per_class(matrix, predictions.classes), intervals, strict=True)
     )
 
 
@@ -191,9 +210,7 @@ def _most_confused(matrix: NDArray[np.int64], classes: Sequence[str]) -> tuple[C
     )
 
 
-def _mistakes(
-    predictions: Predictions, limit: int, thumbnail: Callable[[str], bytes | None]
-) -> tuple[Mistake, ...]:
+def _mistakes(predictions: Predictions, limit: int, thumbnail: Thumbnail) -> tuple[Mistake, ...]:
     labels, answers = predictions.labels, predictions.answers
     wrong = np.flatnonzero(labels != answers)
     confidence = predictions.probabilities[wrong, answers[wrong]]

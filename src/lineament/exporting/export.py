@@ -5,7 +5,7 @@ from pathlib import Path
 from lineament.artifacts.bundle import BundleCard, GoldenPhoto, with_card
 from lineament.artifacts.run import Run
 from lineament.core.errors import UsageError
-from lineament.core.files import atomic_file, require_free
+from lineament.core.files import atomic_file, require_free, sha256_file
 from lineament.core.machine import versions
 from lineament.core.progress import QUIET, Progress
 from lineament.exporting.golden import golden_files
@@ -59,7 +59,12 @@ def _card(run: Run, parity: Parity, files: dict[str, bytes]) -> BundleCard:
         classes=card.classes,
         preprocessing=card.preprocessing,
         temperature=card.temperature,
-        provenance={**card.provenance(), "exported_with": versions()},
+        provenance={
+            **card.provenance(),
+            "exported_with": versions(),
+            "graph_sha256": sha256_file(run.graph_path),  # it is measured as the run was
+        },
+        decisions=card.decisions,
         parity={
             "against": "PyTorch float32",
             "largest_difference": parity.largest,

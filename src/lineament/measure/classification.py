@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.core.errors import UsageError
-from lineament.measure.inputs import FloatArray, check_labels, check_probabilities
+from lineament.measure.inputs import FloatArray, check_labels, check_probabilities, row_chunks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,14 +348,30 @@ def top_k_accuracy(probabilities: FloatArray, labels: NDArray[np.int64], *, k: i
         >>> top_k_accuracy(np.array([[0.2, 0.2, 0.6]]), np.array([1]), k=2)
         0.0
     """
-    check_probabilities(probabilities, labels)
-    n_classes = probabilities.shape[1]
+    n_classes = probabilities.shape[1] if probabilities.ndim == 2 else 0
+    ranks = ranks_of_truth(probabilities, labels)
     if not 1 <= k <= n_classes:
         raise UsageError(f"`k` must lie in 1 to {n_classes}, the number of classes; got {k}.")
-    of_truth = probabilities[np.arange(len(labels)), labels][:, np.newaxis]
-    before = np.arange(n_classes) < labels[:, np.newaxis]
-    rank = ((probabilities > of_truth) | ((probabilities == of_truth) & before)).sum(axis=1)
-    return float((rank < k).mean())
+    return float((ranks < k).mean())
+
+
+def ranks_of_truth(probabilities: FloatArray, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give how many classes stand before the true one, ``int64 (N,)``; 0 where it is the answer.
+
+    Equal probabilities rank in column order. Errors as of `top_k_accuracy`.
+    """
+    check_probabilities(probabilities, labels)
+    columns = np.arange(probabilities.shape[1])
+    ranks = np.empty(len(labels), dtype=np.int64)
+    for rows in row_chunks(*probabilities.shape):
+        part, truth = probabilities[rows], labels[rows][:, np.newaxis]
+        of_truth = part[np.arange(len(part)), labels[rows]][:, np.newaxis]
+        # Few classes tie with the true one, so the second comparison is made for rows that do.
+        ranks[rows] = (part > of_truth).sum(axis=1)
+        tied = np.flatnonzero((part == of_truth).sum(axis=1) > 1)
+        before = columns < truth[tied]
+        ranks[rows.start + tied] += ((part[tied] == of_truth[tied]) & before).sum(axis=1)
+    return ranks
 
 
 def _occurring(matrix: NDArray[np.int64]) -> NDArray[np.bool_]:

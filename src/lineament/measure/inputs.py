@@ -1,5 +1,7 @@
 """Checks of what metrics are given, so that a wrong array is named before it becomes a number."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,19 @@ FloatArray = NDArray[np.float32] | NDArray[np.float64]
 # Probabilities that went through float16 or a CSV with four decimals still sum to 1 within this;
 # logits or scores that were passed by mistake do not.
 ROW_SUM_TOLERANCE = 1e-3
+
+_CELLS_AT_ONCE = 2**20  # keeps what is worked out per cell in the processor's cache
+
+
+def row_chunks(n: int, width: int) -> Iterator[slice]:
+    """Cut the rows of a large matrix into runs, so that temporary copies stay small.
+
+    Example:
+        >>> list(row_chunks(5, 2**19))
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    step = max(1, _CELLS_AT_ONCE // max(1, width))
+    return (slice(start, start + step) for start in range(0, n, step))
 
 
 def check_labels(labels: NDArray[np.int64], n_classes: int, *, name: str = "labels") -> None:
@@ -64,8 +79,12 @@ def check_probabilities(probabilities: FloatArray, labels: NDArray[np.int64]) ->
         >>> check_probabilities(np.array([[0.1, 0.9]]), np.array([1]))
     """
     check_scores(probabilities, labels, name="probabilities")
-    sums = probabilities.sum(axis=1, dtype=np.float64)
-    outside = ((probabilities < 0) | (probabilities > 1)).any(axis=1)
+    sums = np.empty(len(probabilities))
+    outside = np.empty(len(probabilities), dtype=bool)
+    for rows in row_chunks(*probabilities.shape):
+        part = probabilities[rows]
+        sums[rows] = part.sum(axis=1, dtype=np.float64)
+        outside[rows] = (part.min(axis=1) < 0) | (part.max(axis=1) > 1)
     bad = np.flatnonzero(outside | (np.abs(sums - 1) > ROW_SUM_TOLERANCE))
     if bad.size:
         raise UsageError(
@@ -103,7 +122,10 @@ def check_scores(scores: FloatArray, labels: NDArray[np.int64], *, name: str) ->
             f"`{name}` has {len(scores)} rows, `labels` has {len(labels)} entries; they must match."
         )
     check_labels(labels, scores.shape[1])
-    broken = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+    finite = np.empty(len(scores), dtype=bool)
+    for rows in row_chunks(*scores.shape):
+        finite[rows] = np.isfinite(scores[rows]).all(axis=1)
+    broken = np.flatnonzero(~finite)
     if broken.size:
         raise UsageError(
             f"`{name}` holds NaN or infinity in {broken.size} of {len(scores)} rows.",

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from math import sqrt
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lineament.core.errors import UsageError
+from lineament.measure.quantiles import expanded_level, score_limits, two_sided_t
+from lineament.measure.quantiles import two_sided_z as two_sided_z
 
 Groups = Sequence[str] | Sequence[int] | NDArray[np.str_] | NDArray[np.int64]
 
@@ -73,11 +73,7 @@ def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
     z = two_sided_z(level)
     _check_counts(np.array([successes]), np.array([n]))
     value = successes / n
-    centre = (value + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * sqrt(value * (1 - value) / n + z**2 / (4 * n**2))
-    # Exact at the ends, where rounding would otherwise leave 1e-17 or put a limit past the value.
-    low = 0.0 if successes == 0 else min(value, centre - half)
-    high = 1.0 if successes == n else max(value, centre + half)
+    low, high = score_limits(value, n, z)
     return Interval(value=value, low=low, high=high, level=level, method="wilson", n=int(n))
 
 
@@ -140,12 +136,13 @@ def bootstrap(
     """Give the percentile bootstrap interval of any statistic of weighted samples.
 
     Source: Efron and Tibshirani 1993, "An introduction to the bootstrap", chapter 13; whole groups
-    are drawn as in Davison and Hinkley 1997, section 3.8. A resample is handed over as how often
-    each sample was drawn, not as indices, so a statistic can prepare everything per sample once
-    (the calibration error need not sort again).
+    are drawn as in Davison and Hinkley 1997, section 3.8; the percentiles are those of
+    `expanded_level`, further apart the fewer units are drawn from. A resample is handed over as how
+    often each sample was drawn, not as indices, so a statistic can prepare everything per sample
+    once (the calibration error need not sort again).
 
-    It sees no uncertainty where no resample can differ (every answer right), and it is too narrow
-    for a handful of groups.
+    It sees no uncertainty where no resample can differ (every answer right), and too little where
+    the figure hangs on a few samples (a mean of losses with two large ones).
 
     Args:
         statistic: Takes multiplicities, whole numbers as ``float64 (n,)``, 0 or more, not all 0
@@ -170,12 +167,12 @@ def bootstrap(
         >>> right = np.array([1.0, 1.0, 1.0, 0.0])
         >>> interval = bootstrap(lambda weights: float(weights @ right / weights.sum()), 4, seed=0)
         >>> interval.low, interval.value, interval.high
-        (0.25, 0.75, 1.0)
+        (0.0, 0.75, 1.0)
     """
     two_sided_z(level)
     unit = resampling_units(groups, n)
     values, drawn = resampled(lambda weights: (statistic(weights),), unit, seed, resamples)
-    low, high = percentiles(drawn[:, 0], level)
+    low, high = percentiles(drawn[:, 0], expanded_level(level, int(unit.max()) + 1))
     return Interval(
         value=values[0],
         low=min(values[0], low),
@@ -233,23 +230,42 @@ def resampling_units(groups: Groups | None, n: int) -> NDArray[np.int64]:
     return unit.astype(np.int64)
 
 
+def fraction_limits(
+    value: float, drawn: NDArray[np.float64], *, most: int, n_units: int, degrees: int, level: float
+) -> tuple[float, float]:
+    """Give Wilson's limits of a fraction for as many trials as would vary like its resamples.
+
+    Near 1 percentiles of a bootstrap are lopsided the wrong way and too near; Wilson's limits know
+    that a fraction ends there.
+
+    Args:
+        value: The figure, 0 to 1.
+        drawn: The figure of each resample, ``float64 (resamples,)``.
+        most: The number of samples: no figure is worth more trials.
+        n_units: How many units were drawn from, 2 or more.
+        degrees: Degrees of freedom of Student's quantile.
+        level: Confidence level, between 0 and 1.
+
+    Returns:
+        Both inside 0 to 1 and on either side of ``value``.
+
+    Example:
+        >>> low, high = fraction_limits(
+        ...     0.9, np.array([0.8, 0.9, 1.0]), most=50, n_units=10, degrees=9, level=0.95
+        ... )
+        >>> round(low, 2), round(high, 2)
+        (0.58, 0.98)
+    """
+    # Resamples vary too little by the factor that a variance divided by n does.
+    variance = float(drawn.var()) * n_units / (n_units - 1)
+    trials = min(most, value * (1 - value) / variance) if variance > 0 else most
+    return score_limits(value, trials, two_sided_t(level, degrees)) if trials else (0.0, 1.0)
+
+
 def percentiles(drawn: NDArray[np.float64], level: float) -> tuple[float, float]:
     """Give the limits that leave the same share of resamples on either side."""
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def two_sided_z(level: float) -> float:
-    """Give the normal quantile of a two-sided interval.
-
-    Raises:
-        UsageError: ``level`` is not between 0 and 1.
-    """
-    if not 0 < level < 1:
-        raise UsageError(
-            f"`level` must lie between 0 and 1, got {level}.", fix="Give 0.95 for 95 %."
-        )
-    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def _check_counts(successes: NDArray[np.int64], totals: NDArray[np.int64]) -> None:

@@ -10,6 +10,7 @@ from PIL import __version__ as pillow_version
 
 from lineament.artifacts.audit import Finding, write_audit
 from lineament.artifacts.dataset import DOCUMENT, SPLITS, UNLABELLED, Dataset, Sample, write_dataset
+from lineament.artifacts.ledger import keep_ledger
 from lineament.artifacts.origins import Origin, Rejected
 from lineament.artifacts.table import printable
 from lineament.core.errors import DataError, UsageError
@@ -170,6 +171,7 @@ def prepare(
             metadata={photo.filename: photo.metadata for photo in kept if photo.metadata},
             folds={filenames[key]: fold for key, fold in division.folds.items()},
         )
+        keep_ledger(out, folder)
         write_audit(folder, found.findings, found.document)
         (folder / DATASHEET).write_text(
             datasheet(document, found.document, plan.layout.classes), encoding="utf-8"

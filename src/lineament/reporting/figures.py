@@ -1,12 +1,14 @@
 """Figures of an evaluation: how far confidence can be trusted, and what is taken for what."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.artifacts.report import Calibration
-from lineament.measure.intervals import wilson
+from lineament.artifacts.findings.calibration import Calibration, Uncalibrated
+from lineament.measure.calibration import ReliabilityBin
+from lineament.measure.intervals import Interval, wilson
 from lineament.reporting.drawing import (
     ACCENT,
     MUTED,
@@ -21,29 +23,36 @@ from lineament.reporting.drawing import (
 PURPOSE = "The report"
 
 
-def reliability_figure(calibration: Calibration, *, level: float) -> str:
+def reliability_figure(
+    calibration: Calibration | Uncalibrated,
+    *,
+    level: float,
+    name: str = "reliability",
+    start: float | None = None,
+) -> str:
     """Draw how often answers were right against how sure they were.
 
     Args:
         calibration: The bins, at least one.
         level: Confidence level of the bars, which are Wilson's intervals.
+        name: Prefix of every id in the drawing; must differ between the figures of a page.
+        start: Where both axes begin; ``None`` for `reliability_start` of the bins.
 
     Returns:
-        One ``svg`` element. Both axes start at the same tenth, below everything that is drawn.
+        One ``svg`` element.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
     bins = calibration.bins
-    intervals = [
-        wilson(round(each.accuracy * each.count), each.count, level=level) for each in bins
-    ]
+    intervals = _of_bins(bins, level)
     confidence = np.array([each.confidence for each in bins])
     accuracy = np.array([each.accuracy for each in bins])
     low = np.array([each.low for each in intervals])
     high = np.array([each.high for each in intervals])
-    start = np.floor(min(confidence.min(), low.min(), 0.9) * 10) / 10
-    with drawing("reliability", purpose=PURPOSE):
+    if start is None:
+        start = reliability_start(bins, level=level)
+    with drawing(name, purpose=PURPOSE):
         figure, axes = canvas(width=400, height=370, margins=(66, 20, 12, 54))
         axes.set_xlim(start, 1)
         axes.set_ylim(start, 1)
@@ -59,14 +68,30 @@ def reliability_figure(calibration: Calibration, *, level: float) -> str:
             clip_on=False,
             zorder=4,
         )
-        ticks = _round_ticks(float(start))
+        ticks = _round_ticks(start)
         axes.set_xticks(ticks, [f"{tick * 100:.0f} %" for tick in ticks])
         axes.set_yticks(ticks, [f"{tick * 100:.0f} %" for tick in ticks])
         axes.set_xlabel("how sure the model was (mean confidence)")
         axes.set_ylabel("how often it was right")
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-        return svg_text(figure, name="reliability", alt=_reliability_alt(calibration))
+        return svg_text(figure, name=name, alt=_reliability_alt(bins))
+
+
+def reliability_start(bins: Sequence[ReliabilityBin], *, level: float) -> float:
+    """Give the tenth below everything that a reliability diagram shows, so that two can share it.
+
+    Args:
+        bins: At least one.
+        level: Confidence level of the bars.
+
+    Returns:
+        0 to 0.9.
+    """
+    lowest = min(
+        *(each.confidence for each in bins), *(each.low for each in _of_bins(bins, level)), 0.9
+    )
+    return math.floor(lowest * 10) / 10
 
 
 def matrix_figure(
@@ -119,9 +144,12 @@ def _round_ticks(start: float) -> list[float]:
     return [1 - i * step for i in range(7) if 1 - i * step > start - 1e-9]
 
 
-def _reliability_alt(calibration: Calibration) -> str:
+def _of_bins(bins: Sequence[ReliabilityBin], level: float) -> list[Interval]:
+    return [wilson(round(each.accuracy * each.count), each.count, level=level) for each in bins]
+
+
+def _reliability_alt(bins: Sequence[ReliabilityBin]) -> str:
     points = "; ".join(
-        f"{each.confidence * 100:.0f} % sure, {each.accuracy * 100:.0f} % right"
-        for each in calibration.bins
+        f"{each.confidence * 100:.0f} % sure, {each.accuracy * 100:.0f} % right" for each in bins
     )
     return f"Reliability diagram. {points}."

@@ -58,13 +58,13 @@ def percent(fraction: float, *, decimals: int = PERCENT_DIGITS, unit: bool = Tru
 
 
 def number(value: float, *, decimals: int = NUMBER_DIGITS) -> str:
-    """Write a figure of 0 or more that is no fraction; one above 0 is never shown as 0.
+    """Write a figure that is no fraction; one above 0 is never shown as 0, and a minus is one.
 
     Example:
-        >>> number(0.0641, decimals=2), number(0.0001, decimals=3), number(0.0)
-        ('0.06', '<0.001', '0.000')
+        >>> number(0.0641, decimals=2), number(0.0001, decimals=3), number(0.0), number(-0.25)
+        ('0.06', '<0.001', '0.000', '−0.250')
     """
-    text = f"{value:.{decimals}f}"
+    text = f"{value:.{decimals}f}".replace("-", "−")
     return f"<{10.0**-decimals:.{decimals}f}" if value > 0 and float(text) == 0 else text
 
 

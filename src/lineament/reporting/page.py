@@ -1,10 +1,11 @@
 """Page: one self-contained HTML file from an evaluation report, and from nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from lineament.artifacts.report import ClassFigures, EvaluationReport
 from lineament.measure.intervals import Interval
-from lineament.reporting.figures import PURPOSE, reliability_figure
+from lineament.reporting.figures import PURPOSE
 from lineament.reporting.matrices import matrices
 from lineament.reporting.numbers import (
     NO_BREAK,
@@ -14,7 +15,18 @@ from lineament.reporting.numbers import (
     interval_texts,
     percent,
 )
+from lineament.reporting.sections.calibration import calibration
+from lineament.reporting.sections.curves import curves
+from lineament.reporting.sections.gap import gap
+from lineament.reporting.sections.openings import openings
+from lineament.reporting.sections.prediction_sets import prediction_sets
+from lineament.reporting.sections.robustness import robustness
+from lineament.reporting.sections.selective import selective
+from lineament.reporting.sections.slices import slices
+from lineament.reporting.sections.unknowns import unknowns
 from lineament.reporting.template import render
+
+Section = Callable[[Any], dict[str, object]]  # a finding to what its partial shows of it
 
 TEMPLATE = "evaluation.html.j2"
 UPRIGHT_CLASSES = 6  # up to here the names above a matrix need not be turned
@@ -24,19 +36,29 @@ TABLED_CLASSES = 200  # a longer table is not read to its end; every class is in
 TITLES = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",
+    "macro_precision": "Macro precision",
+    "macro_recall": "Macro recall",
     "macro_f1": "Macro F1",
+    "cohen_kappa": "Cohen's kappa",
+    "matthews_correlation": "Matthews correlation",
     "log_loss": "Log loss (nats)",
+    "brier": "Brier score (0 to 2)",
     "expected_calibration_error": "Expected calibration error",
 }
-NOT_FRACTIONS = ("log_loss",)
+NOT_FRACTIONS = ("log_loss", "brier", "cohen_kappa", "matthews_correlation")
 SUBJECT_FIRST = ("kind", "path", "backbone", "weights", "mode", "licence", "trained_on")
 DATASET_FIRST = ("path", "fingerprint", "split")
 METHODS = {
     "wilson": "Wilson",
+    "group-wilson": "Wilson over groups",
     "score": "score",
     "bootstrap": "bootstrap",
+    "wilson-bootstrap": "Wilson, variance by bootstrap",
+    "wilson-group-bootstrap": "Wilson, variance by bootstrap of groups",
+    "studentised-bootstrap": "bootstrap, studentised",
     "basic-bootstrap": "bootstrap, bias removed",
     "group-bootstrap": "bootstrap of groups",
+    "studentised-group-bootstrap": "bootstrap of groups, studentised",
     "basic-group-bootstrap": "bootstrap of groups, bias removed",
 }
 
@@ -79,19 +101,6 @@ def page(report: EvaluationReport) -> str:
             }
             for pair in report.most_confused
         ],
-        "calibration_error": interval_texts(
-            report.headline["expected_calibration_error"], is_fraction=True
-        ),
-        "reliability": reliability_figure(report.calibration, level=accuracy.level),
-        "bins": [
-            {
-                "range": f"{percent(each.low, unit=False)} to {percent(each.high)}",
-                "confidence": percent(each.confidence),
-                "accuracy": percent(each.accuracy, decimals=digits(100 / each.count, most=1)),
-                "count": each.count,
-            }
-            for each in report.calibration.bins
-        ],
         "mistakes": [
             {
                 "mistake": each,
@@ -105,8 +114,28 @@ def page(report: EvaluationReport) -> str:
         "dataset": _facts(report.dataset, DATASET_FIRST),
         "environment": _facts(report.environment, ()),
         "counted": counted,
+        **_sections(report),
     }
     return render(TEMPLATE, values, purpose=PURPOSE)
+
+
+def _sections(report: EvaluationReport) -> dict[str, object]:
+    """The values of each section that has a partial of its own; ``None`` leaves it out."""
+    findings = {
+        "curves": (curves, report.curves),
+        "selective": (selective, report.selective),
+        "prediction_sets": (prediction_sets, report.prediction_sets),
+        "unknowns": (unknowns, report.unknowns),
+        "slices": (slices, report.slices),
+        "robustness": (robustness, report.robustness),
+        "gap": (gap, report.gap),
+        "openings": (openings, report.openings),
+    }
+    made: dict[str, object] = {
+        name: None if finding is None else cast(Section, section)(finding)
+        for name, (section, finding) in findings.items()
+    }
+    return {**made, "calibration": calibration(report.calibration, report.headline)}
 
 
 def _subject_name(subject: Mapping[str, object]) -> str:

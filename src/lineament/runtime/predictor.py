@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lineament.artifacts.bundle import OUTPUTS, BundleCard, read_card
 from lineament.artifacts.dataset import Dataset, decode_photo
-from lineament.artifacts.predictions import Predictions
+from lineament.artifacts.predictions import UNKNOWN_LABEL, Predictions
 from lineament.artifacts.run import Run, RunCard
 from lineament.artifacts.table import printable
 from lineament.core.errors import ArtifactError, DataError, ImageError
@@ -73,6 +73,7 @@ class Predictor:
         self.classes = card.classes
         self.preprocessing = card.preprocessing
         self.temperature = card.temperature
+        self.decisions = card.decisions
         self.executor = executor or LocalExecutor()
 
     def predict(self, sources: Sequence[Path], *, progress: Progress = QUIET) -> Iterator[Answer]:
@@ -140,6 +141,40 @@ class Predictor:
             groups=tuple(sample.group for sample in samples),
         )
 
+    def predict_files(
+        self, paths: Sequence[Path], *, progress: Progress = QUIET
+    ) -> tuple[Predictions, list[Answer]]:
+        """Answer files whose class is not known.
+
+        Args:
+            paths: The files.
+            progress: Who listens.
+
+        Returns:
+            The answers to those that can be read, in order, each label -1; and, for the others, why
+            not.
+        """
+        score = functools.partial(_score_file, self.engine, self.preprocessing)
+        scored = tracked(self.executor.map(score, paths), progress, "predicting", len(paths))
+        read, unreadable = [], []
+        for path, found in zip(paths, scored, strict=True):
+            if isinstance(found, ImageError):
+                unreadable.append(
+                    Answer(source=printable(str(path)), probabilities=None, error=found.what)
+                )
+            else:
+                read.append((printable(str(path)), *found))
+        shape = (len(read), len(self.classes))
+        answers = Predictions(
+            samples=tuple(row[0] for row in read),
+            classes=self.classes,
+            probabilities=np.array([row[1] for row in read], np.float32).reshape(shape),
+            logits=np.array([row[2] for row in read], np.float32).reshape(shape),
+            labels=np.full(len(read), UNKNOWN_LABEL, dtype=np.int64),
+            groups=("",) * len(read),
+        )
+        return answers, unreadable
+
 
 def embed(
     engine: Engine,
@@ -184,7 +219,23 @@ def _answer(engine: Engine, preprocessing: Preprocessing, path: Path) -> Answer:
 def _score(
     engine: Engine, preprocessing: Preprocessing, path: Path
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    image = decode_photo(path, short_side_px=preprocessing.needed_short_side_px)
+    return _scores(engine, decode_photo(path, short_side_px=preprocessing.needed_short_side_px))
+
+
+def _score_file(
+    engine: Engine, preprocessing: Preprocessing, path: Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | ImageError:
+    try:
+        image = decode(path, short_side_px=preprocessing.needed_short_side_px)
+    except ImageError as error:
+        return error
+    return _scores(engine, image)
+
+
+def _scores(
+    engine: Engine, image: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Probabilities and logits of one image."""
     probabilities, activation = engine.run(image[None], ["probabilities", "activation"])
     return probabilities[0], activation[0].mean(axis=(1, 2))
 

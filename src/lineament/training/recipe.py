@@ -238,6 +238,12 @@ class TrainConfig(LoopFields, OptimisationFields, AugmentationFields, ModelField
         help="mode head: L2 weight of a linear head per sample; none given: chosen on validation",
         minimum=0.0,
     )
+    set_coverage: float = option(
+        0.95,
+        help="how often a set of classes is to hold the true one, settled on validation",
+        minimum=0.01,
+        maximum=0.999,
+    )
 
     @property
     def resolved_epochs(self) -> int:

@@ -41,6 +41,7 @@ from lineament.training.assembling import (
     solve_head,
 )
 from lineament.training.checking import checked
+from lineament.training.deciding import decisions_of, figures_of
 from lineament.training.fitting.budget import Clock, seconds_of
 from lineament.training.fitting.checkpoints import Checkpoints, State
 from lineament.training.fitting.fit import fit
@@ -301,6 +302,14 @@ def _write(
     if warning:
         progress.note(warning)
         training["warnings"] = [*cast(list[str], training.get("warnings", [])), warning]
+    answers = Predictions(
+        samples=tuple(each.filename for each in samples),
+        classes=data.classes,
+        probabilities=softmax(trained.validation_logits, temperature=temperature.value),
+        logits=trained.validation_logits,
+        labels=labels,
+        groups=tuple(each.group for each in samples),
+    )
     card = RunCard(
         mode=recipe.mode,
         classes=data.classes,
@@ -317,14 +326,8 @@ def _write(
         tracking=memory,
         versions=versions(),
         machine=machine(),
-    )
-    answers = Predictions(
-        samples=tuple(each.filename for each in samples),
-        classes=data.classes,
-        probabilities=softmax(trained.validation_logits, temperature=card.temperature),
-        logits=trained.validation_logits,
-        labels=labels,
-        groups=tuple(each.group for each in samples),
+        validation=figures_of(answers, temperature),
+        decisions=decisions_of(answers, set_coverage=recipe.set_coverage),
     )
     with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
         (folder / GRAPH).write_bytes(_shipped(trained.graph, model, temperature=temperature.value))

@@ -1,9 +1,12 @@
 """Evaluate: a run or a bundle measured on a dataset, from stages that do not know each other."""
 
 import dataclasses
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 from lineament.artifacts.dataset import SPLITS, Dataset
+from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.report import DOCUMENT, PREDICTIONS, EvaluationReport, write_report
 from lineament.artifacts.run import GRAPH
 from lineament.artifacts.schema import field
@@ -16,8 +19,12 @@ from lineament.core.progress import QUIET, Progress
 from lineament.evaluation.score import score
 from lineament.imaging.decode import decode
 from lineament.imaging.render import thumbnail_jpeg
+from lineament.measure.intervals import group_numbers
 from lineament.reporting.page import page
 from lineament.runtime.predictor import Predictor
+from lineament.runtime.sources import photo_files
+from lineament.workflow.examining import enter, of_gap, of_slices, of_unknowns
+from lineament.workflow.spoiling import spoil
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +39,18 @@ class EvaluateConfig(Config):
     inflation: bool = option(
         False,
         help="whether the same head is also trained on random splits, to see what they would claim",
+    )
+    unknown: str | None = option(
+        None, help="a folder of photos that show none of the classes, to see what is said to them"
+    )
+    slices: bool = option(
+        True, help="whether parts of the photos (dark, blurred, by metadata) are compared"
+    )
+    slice_by: tuple[str, ...] = option(
+        (), help="the columns that divide the photos; none given: all that are known"
+    )
+    robustness: int = option(
+        0, help="how many photos are spoilt on purpose, each in 40 ways; 0 for none", minimum=0
     )
 
 
@@ -60,7 +79,8 @@ def evaluate(
         Every figure of the report.
 
     Raises:
-        UsageError: The inflation of another split than ``test`` was asked for.
+        UsageError: The inflation of another split than ``test`` was asked for, or a folder or
+            column that is not there.
         ArtifactError: Model or dataset is absent or damaged, a photo is not the one that was
             prepared, or ``out`` is in the way.
         DataError: The dataset has classes that the model does not know, a photo cannot be read, or
@@ -77,6 +97,7 @@ def evaluate(
                 fix="Leave one of the two out.",
             )
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
+    others = _others(settings.unknown)
     predictor = Predictor(model, executor=executor)
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     subject = _subject(model, predictor)
@@ -84,12 +105,6 @@ def evaluate(
     data.verify(settings.split)
     predictions = predictor.predict_split(data, settings.split, progress=progress)
     progress.note("computing intervals")
-
-    def thumbnail(sample: str) -> bytes | None:
-        try:
-            return thumbnail_jpeg(decode(data.root / sample))
-        except ImageError:
-            return None
 
     report = score(
         predictions,
@@ -100,29 +115,100 @@ def evaluate(
             "fingerprint": data.fingerprint,
             "photos": {split: len(samples) for split, samples in data.splits.items()},
         },
-        thumbnail=thumbnail,
+        thumbnail=functools.partial(_thumbnail, data.root),
+        temperature=predictor.temperature,
+        decisions=predictor.decisions,
         seed=settings.seed,
         n_mistakes=settings.n_mistakes,
     )
-    if settings.inflation:
-        from lineament.workflow.inflation import inflation  # needs the extra `train`
-
-        found = inflation(model, data, seed=settings.seed, progress=progress, executor=executor)
-        report = dataclasses.replace(report, inflation=found.as_dict())
+    report = _examined(report, predictor, predictions, model, data, settings, others, progress)
+    report = dataclasses.replace(report, openings=enter(data, report, out, progress=progress))
     with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
         predictions.write_parquet(folder / PREDICTIONS)
         write_report(folder, report, page=page(report))
     return report
 
 
+def _examined(
+    report: EvaluationReport,
+    predictor: Predictor,
+    predictions: Predictions,
+    model: Path,
+    data: Dataset,
+    settings: EvaluateConfig,
+    others: Sequence[Path],
+    progress: Progress,
+) -> EvaluationReport:
+    """Add what was asked for beyond the answers."""
+    units = group_numbers(predictions.groups) if any(predictions.groups) else None
+    executor, seed = predictor.executor, settings.seed
+    if settings.split == "test":
+        report = dataclasses.replace(report, gap=of_gap(predictor, model, data, report, seed=seed))
+    if settings.slices:
+        found = of_slices(
+            predictions, data, settings.slice_by, units=units, progress=progress, executor=executor
+        )
+        report = dataclasses.replace(report, slices=found)
+    if settings.unknown is not None:
+        against = of_unknowns(
+            predictor,
+            predictions,
+            Path(settings.unknown),
+            others,
+            units=units,
+            thumbnail=functools.partial(_thumbnail, Path()),
+            seed=seed,
+            progress=progress,
+        )
+        report = dataclasses.replace(report, unknowns=against)
+    if settings.robustness:
+        spoilt = spoil(
+            predictor,
+            data,
+            settings.split,
+            photos=settings.robustness,
+            seed=seed,
+            progress=progress,
+            executor=executor,
+        )
+        report = dataclasses.replace(report, robustness=spoilt)
+    if settings.inflation:
+        from lineament.workflow.inflation import inflation  # needs the extra `train`
+
+        claimed = inflation(model, data, seed=seed, progress=progress, executor=executor)
+        report = dataclasses.replace(report, inflation=claimed.as_dict())
+    return report
+
+
+def _others(folder: str | None) -> list[Path]:
+    """The photos that show none of the classes; a folder that is not there is said at once."""
+    if folder is None:
+        return []
+    if not Path(folder).is_dir():
+        raise UsageError(
+            f"`unknown` must be a folder, got {folder}.",
+            fix="Name a folder of photos that show none of the classes.",
+        )
+    return photo_files([Path(folder)])
+
+
+def _thumbnail(root: Path, sample: str) -> bytes | None:
+    try:
+        return thumbnail_jpeg(decode(root / sample))
+    except ImageError:
+        return None
+
+
 def _subject(model: Path, predictor: Predictor) -> dict[str, object]:
     """What was measured, from what the artifact states."""
     stated, name = predictor.provenance, str(model)
     backbone = field(stated, "backbone", dict, name=name)
+    digest = sha256_file(model / GRAPH if model.is_dir() else model)
     return {
         "kind": "run" if model.is_dir() else "bundle",
         "path": name,
-        "sha256": sha256_file(model / GRAPH if model.is_dir() else model),
+        "sha256": digest,
+        "graph_sha256": stated.get("graph_sha256", digest),  # the same of a run and its bundle
         "mode": field(stated, "mode", str, name=name),
         "backbone": field(backbone, "name", str, name=name),
         "weights": field(backbone, "tag", str, name=name),
@@ -132,6 +218,7 @@ def _subject(model: Path, predictor: Predictor) -> dict[str, object]:
             field(stated, "dataset", dict, name=name), "fingerprint", str, name=name
         ),
         "temperature": predictor.temperature,
+        "decisions": predictor.decisions and dataclasses.asdict(predictor.decisions),
         "seed": field(stated, "seed", int, name=name),
         "preprocessing": predictor.preprocessing.as_dict(),
     }

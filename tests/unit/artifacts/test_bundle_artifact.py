@@ -13,6 +13,7 @@ from lineament.artifacts.bundle import (
     read_card,
     with_card,
 )
+from lineament.artifacts.decisions import Decisions
 from lineament.core.errors import ArtifactError
 from lineament.imaging.preprocess import Preprocessing
 
@@ -31,7 +32,15 @@ CARD = BundleCard(
     parity={"largest_difference": 1e-6},
     golden=(GoldenPhoto(name="cmyk", data=bytes(range(256)), probabilities=(0.25, 0.75)),),
     messages={"cat": "It is a cat."},
-    unknown_threshold=0.4,
+    decisions=Decisions(
+        photos=200,
+        groups=None,
+        unknown_share=0.05,
+        unknown_threshold=0.4,
+        set_coverage=0.9,
+        set_threshold=0.2,
+        confidences={"0.99": 0.8, "0.999": None},
+    ),
 )
 FIX = "\n  fix: Export the bundle again."
 
@@ -142,9 +151,21 @@ def test_damaged_field_is_refused(field: str, value: object) -> None:
     refusal(changed(**{field: value}))
 
 
-@pytest.mark.parametrize("threshold", ["0.4", True, [], float("nan")])
+@pytest.mark.parametrize("threshold", ["0.4", True, [], float("nan"), -0.1, 1.1])
 def test_damaged_threshold_is_refused(threshold: object) -> None:
-    refusal(changed(unknown_threshold=threshold))
+    document = json.loads(CARD.metadata()[METADATA_KEY])
+
+    refusal(changed(decisions={**document["decisions"], "unknown_threshold": threshold}))
+
+
+def test_threshold_that_cannot_be_is_named() -> None:
+    document = json.loads(CARD.metadata()[METADATA_KEY])
+    confidences = {"0.99": 1.5}
+
+    assert refusal(changed(decisions={**document["decisions"], "confidences": confidences})) == (
+        "`confidences.0.99` of a model's decisions must lie from 0 to 1, found 1.5.\n"
+        "  fix: The artifact is damaged; make it again."
+    )
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0, float("nan")])

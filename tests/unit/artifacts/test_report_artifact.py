@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from lineament.artifacts.findings.calibration import Calibration, Uncalibrated
+from lineament.artifacts.findings.curves import BinaryCurves
+from lineament.artifacts.findings.gap import Gap
+from lineament.artifacts.findings.openings import Openings
+from lineament.artifacts.findings.robustness import Robustness, Spoilt
+from lineament.artifacts.findings.selective import OperatingPoint, PredictionSets, Selective
+from lineament.artifacts.findings.slices import Slice, Slices
+from lineament.artifacts.findings.unknowns import PassedUnknown, Unknowns, UnknownScore
 from lineament.artifacts.report import (
-    Calibration,
     ClassFigures,
     ConfusedPair,
     Confusion,
@@ -80,6 +87,107 @@ REPORT = EvaluationReport(
 )
 
 
+INTERVAL = wilson(4, 5)
+BIN = ReliabilityBin(confidence=0.9, accuracy=0.8, count=5, low=0.7, high=0.99)
+WHOLE = dataclasses.replace(
+    REPORT,
+    inflation={"sentence": "A random split would have claimed more."},
+    deviations=("cat is answered dog more often than chance.",),
+    calibration=Calibration(
+        expected_calibration_error=0.07,
+        n_bins=15,
+        bins=(BIN,),
+        before=Uncalibrated(
+            temperature=1.5,
+            expected_calibration_error=INTERVAL,
+            log_loss=INTERVAL,
+            brier=INTERVAL,
+            bins=(BIN,),
+            sentence="It helped.",
+        ),
+    ),
+    curves=BinaryCurves(
+        positive="cat",
+        roc=((0.0, 0.0), (0.5, 1.0), (1.0, 1.0)),
+        precision_recall=((0.0, 1.0), (1.0, 0.5)),
+        det=((0.0, 1.0), (1.0, 0.0)),
+        area_under_roc=INTERVAL,
+        average_precision=INTERVAL,
+        equal_error_rate=INTERVAL,
+    ),
+    selective=Selective(
+        curve=((0.5, 0.0, 0.9), (1.0, 0.2, 0.1)),
+        area=INTERVAL,
+        points=(
+            OperatingPoint(
+                precision=0.9, confidence=0.8, answered=INTERVAL, reached=INTERVAL, sentence="a"
+            ),
+            OperatingPoint(
+                precision=0.99, confidence=None, answered=None, reached=None, sentence="b"
+            ),
+        ),
+    ),
+    prediction_sets=PredictionSets(
+        asked=0.9,
+        threshold=0.2,
+        reached=INTERVAL,
+        mean_size=INTERVAL,
+        sizes=(0, 4, 1),
+        sentence="c",
+    ),
+    unknowns=Unknowns(
+        source="elsewhere",
+        known=5,
+        unknown=3,
+        unreadable=1,
+        scores=(
+            UnknownScore(name="familiarity", area_under_roc=INTERVAL, false_positive_rate=INTERVAL),
+        ),
+        threshold=0.4,
+        known_refused=INTERVAL,
+        unknown_refused=INTERVAL,
+        open_set_accuracy=INTERVAL,
+        passed=(
+            PassedUnknown(
+                source="x.jpg", answer="dog", confidence=0.7, familiarity=None, thumbnail=None
+            ),
+        ),
+        sentence="d",
+    ),
+    slices=Slices(
+        slices=(
+            Slice(
+                column="brightness",
+                value="below 0.2",
+                photos=5,
+                groups=None,
+                accuracy=INTERVAL,
+                difference=dataclasses.replace(INTERVAL, value=-0.1, low=-0.2, high=0.0),
+                p_value=1.0,
+            ),
+        ),
+        skipped=("camera: one value",),
+        sentences=("e",),
+    ),
+    robustness=Robustness(
+        photos=5,
+        clean=INTERVAL,
+        spoilt=(Spoilt(corruption="noise", severity=1, accuracy=INTERVAL, loss=INTERVAL),),
+        mean_accuracy=INTERVAL,
+        sentences=("f",),
+        examples=(("noise", "/9j/"),),
+    ),
+    gap=Gap(
+        validation=INTERVAL,
+        test=INTERVAL,
+        difference=INTERVAL,
+        excludes_zero=True,
+        sentences=("g",),
+    ),
+    openings=Openings(evaluations=3, models=2, first="2026-11-23T00:00:00+00:00", sentence="h"),
+)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "predictions.parquet").write_bytes(b"answers")
@@ -89,6 +197,17 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_is_read_is_what_was_written(folder: Path) -> None:
     assert read_report(folder) == REPORT
+
+
+def test_every_section_is_read_back(tmp_path: Path) -> None:
+    assert all(
+        getattr(WHOLE, each.name) is not None
+        for each in dataclasses.fields(WHOLE)
+        if each.name != "n_groups"
+    )
+    write_report(tmp_path, WHOLE, page="")
+
+    assert read_report(tmp_path) == WHOLE
 
 
 def test_a_report_without_a_confusion_matrix_is_read_back(tmp_path: Path) -> None:
@@ -169,7 +288,7 @@ def _drop_support(document: dict[str, object]) -> None:
         ),
         pytest.param(
             _drop_support,
-            "{} has no usable field `support` (wanted int, found None).\n"
+            "{} has no usable field `per_class[1].support` (wanted int, found None).\n"
             "  fix: The artifact is damaged; make it again.",
             id="an absent figure of one class",
         ),
@@ -181,7 +300,7 @@ def _drop_support(document: dict[str, object]) -> None:
         ),
         pytest.param(
             _change(confusion={"raw": [[1, 2]], "row_normalised": [], "z_scored": []}),
-            "{} has a field `raw` that is not a square matrix of numbers.\n"
+            "A confusion matrix must be square; `raw` is not.\n"
             "  fix: The artifact is damaged; make it again.",
             id="a matrix that is not square",
         ),

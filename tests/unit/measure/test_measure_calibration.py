@@ -12,12 +12,15 @@ from lineament.core.errors import UsageError
 from lineament.measure.calibration import (
     MAX_TEMPERATURE,
     MIN_TEMPERATURE,
+    PRIOR_SPREAD,
     RankedConfidences,
+    brier_per_sample,
     brier_score,
     expected_calibration_error,
     fit_temperature,
     reliability_bins,
     softmax,
+    unbiased_limits,
 )
 from lineament.measure.classification import log_loss
 
@@ -186,17 +189,87 @@ def test_no_nearby_temperature_is_better_on_much_data() -> None:
         assert nearby > best.nll_after
 
 
-@pytest.mark.parametrize("n", [10, 100, 1000])
-def test_after_n_rights_in_a_row_the_claim_is_laplaces_rule_of_succession(n: int) -> None:
-    logits = np.tile([1.0, 0.0], (n, 1))
-    fitted = fit_temperature(logits, np.zeros(n, dtype=np.int64))
-    claim = softmax(logits, temperature=fitted.value)[0, 0]
-    assert claim == pytest.approx((n + 1) / (n + 2), abs=1e-6)
+def test_the_more_rights_in_a_row_the_more_is_claimed() -> None:
+    claims = []
+    for n in (10, 100, 1000):
+        logits = np.tile([1.0, 0.0], (n, 1))
+        fitted = fit_temperature(logits, np.zeros(n, dtype=np.int64))
+        claims.append(softmax(logits, temperature=fitted.value)[0, 0])
+    assert 0.85 < claims[0] < claims[1] < claims[2] < 0.9999
+
+
+@pytest.mark.parametrize("n", [3, 60, 1000])
+def test_the_temperature_is_the_most_likely_one_under_its_prior(n: int) -> None:
+    logits, labels = calibrated(n, 3, seed=13)
+    logits = logits * 2
+    fitted = fit_temperature(logits, labels)
+    grid = np.exp(np.linspace(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE), 20_001))
+    scores = logits[None] / grid[:, None, None]
+    losses = np.log(np.exp(scores).sum(axis=2)) - scores[:, np.arange(n), labels]
+    posterior = losses.sum(axis=1) + np.log(grid) ** 2 / (2 * PRIOR_SPREAD**2)
+    assert fitted.value == pytest.approx(grid[posterior.argmin()], rel=1e-3)
+
+
+@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])
+def test_a_temperature_of_sixty_photos_does_little_harm_and_much_good(
+    true_temperature: float,
+) -> None:
+    """Mean log loss of other photos against that without a temperature, over 50 draws."""
+    others, truth = calibrated(4000, 4, seed=14)
+    others = others * true_temperature
+    gained = []
+    for seed in range(50):
+        logits, labels = calibrated(60, 4, seed=100 + seed)
+        fitted = fit_temperature(logits * true_temperature, labels)
+        gained.append(
+            log_loss(softmax(others), truth)
+            - log_loss(softmax(others, temperature=fitted.value), truth)
+        )
+    assert np.mean(gained) > (-0.02 if true_temperature == 1 else 0.02)
 
 
 def test_certainty_that_was_always_right_is_left_alone() -> None:
     logits = np.tile([30.0, 0.0], (10, 1))
     assert fit_temperature(logits, np.zeros(10, dtype=np.int64)).value == 1.0
+
+
+def test_certainty_that_was_right_costs_nothing() -> None:
+    fitted = fit_temperature(np.tile([80.0, 0.0], (3, 1)), np.zeros(3, dtype=np.int64))
+    assert str(fitted.nll_before) == "0.0"
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_one_photo_decides_little(is_right: bool) -> None:
+    fitted = fit_temperature(np.array([[3.0, 0.0]]), np.array([0 if is_right else 1]))
+    assert (0.9 < fitted.value < 1) if is_right else (1 < fitted.value < 3)
+
+
+def test_logits_at_the_end_of_float32_have_a_temperature() -> None:
+    logits = np.tile(np.array([3e38, -3e38], dtype=np.float32), (60, 1))
+    labels = np.append(np.zeros(59, dtype=np.int64), 1)
+    assert fit_temperature(logits, labels).value == MAX_TEMPERATURE
+
+
+def test_a_class_that_validation_never_showed_is_no_obstacle() -> None:
+    logits, labels = calibrated(300, 3, seed=11)
+    labels = np.minimum(labels, 1)
+    fitted = fit_temperature(logits, labels)
+    assert fitted.nll_after <= fitted.nll_before
+
+
+def test_what_each_photo_adds_to_the_brier_score_averages_to_it() -> None:
+    logits, labels = calibrated(50, 3, seed=12)
+    probabilities = softmax(logits)
+    each = brier_per_sample(probabilities, labels)
+    assert each.shape == (50,)
+    assert each.mean() == brier_score(probabilities, labels)
+
+
+def test_limits_of_the_calibration_error_hold_it_and_stay_fractions() -> None:
+    far = np.array([0.9, 0.95, 1.0, 1.0])
+    assert unbiased_limits(0.02, far, level=0.95)[0] == 0
+    low, high = unbiased_limits(0.99, np.array([0.1, 0.2]), level=0.95)
+    assert (low, high) == (0.99, 1.0)
 
 
 def test_logits_without_information_keep_temperature_one() -> None:
@@ -205,13 +278,13 @@ def test_logits_without_information_keep_temperature_one() -> None:
 
 
 def test_logits_worse_than_chance_stop_at_the_highest_temperature() -> None:
-    logits = np.tile([5.0, 0.0], (10, 1))
-    assert fit_temperature(logits, np.ones(10, dtype=np.int64)).value == MAX_TEMPERATURE
+    logits = np.tile([5.0, 0.0], (1000, 1))
+    assert fit_temperature(logits, np.ones(1000, dtype=np.int64)).value == MAX_TEMPERATURE
 
 
 def test_tiny_logits_stop_at_the_lowest_temperature() -> None:
-    logits = np.tile([1e-3, 0.0], (10, 1))
-    fitted = fit_temperature(logits, np.zeros(10, dtype=np.int64))
+    logits = np.tile([1e-3, 0.0], (10_000, 1))
+    fitted = fit_temperature(logits, np.zeros(10_000, dtype=np.int64))
     assert fitted.value == pytest.approx(MIN_TEMPERATURE)
 
 

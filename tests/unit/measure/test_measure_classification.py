@@ -16,6 +16,7 @@ from lineament.measure.classification import (
     macro_precision,
     macro_recall,
     per_class,
+    ranks_of_truth,
     row_normalised,
     top_k_accuracy,
     z_scored,
@@ -221,3 +222,14 @@ def test_k_out_of_range_is_refused(k: int) -> None:
     with pytest.raises(UsageError) as caught:
         top_k_accuracy(np.array([[0.5, 0.5]]), np.array([0]), k=k)
     assert str(caught.value) == f"`k` must lie in 1 to 2, the number of classes; got {k}."
+
+
+def test_ranks_of_many_classes_are_those_of_all_rows_at_once() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(1, 4, (400, 5000)).astype(np.float32)  # ties in every row, several chunks
+    probabilities = scores / scores.sum(axis=1, keepdims=True)
+    labels = rng.integers(0, 5000, 400)
+    of_truth = probabilities[np.arange(400), labels][:, np.newaxis]
+    before = (probabilities == of_truth) & (np.arange(5000) < labels[:, np.newaxis])
+    expected = ((probabilities > of_truth) | before).sum(axis=1)
+    assert (ranks_of_truth(probabilities, labels) == expected).all()

@@ -9,33 +9,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lineament.core.errors import UsageError
-from lineament.measure.calibration import expected_calibration_error, softmax
-from lineament.measure.classification import (
-    accuracy,
-    balanced_accuracy,
-    confusion_matrix,
-    log_loss,
-    macro_f1,
-)
-from lineament.measure.headline import headline_intervals
 from lineament.measure.intervals import (
     Interval,
     bootstrap,
+    fraction_limits,
     mean_of_proportions,
     wilson,
 )
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-def answers(n: int, n_classes: int, *, seed: int, skill: float = 2.0) -> tuple[Floats, Ints]:
-    """Probabilities that find the label more often the greater the skill."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, n_classes, n)
-    logits = rng.normal(size=(n, n_classes))
-    logits[np.arange(n), labels] += skill
-    return softmax(logits).astype(np.float64), labels
 
 
 def mean_accuracy_of(right: Floats, *, groups: list[int] | None = None) -> Interval:
@@ -200,109 +183,25 @@ def test_groups_that_are_numbered_with_gaps_give_the_same_interval() -> None:
     assert mean_accuracy_of(right, groups=[5, 5, 70, 70, 800, 800]) == numbered
 
 
-@settings(deadline=None, max_examples=40)
-@given(
-    seed=st.integers(0, 10_000),
-    n=st.integers(2, 60),
-    n_classes=st.integers(1, 5),
-    skill=st.floats(-20, 20),
-    grouped=st.booleans(),
-)
-def test_every_headline_interval_holds_its_value(
-    seed: int, n: int, n_classes: int, skill: float, grouped: bool
-) -> None:
-    probabilities, labels = answers(n, n_classes, seed=seed, skill=skill)
-    groups = (np.arange(n) % max(2, n // 3)) if grouped else None
-    figures = headline_intervals(probabilities, labels, groups=groups, resamples=50)
-    assert all(one.low <= one.value <= one.high for one in figures.values())
+def test_a_bootstrap_of_few_units_is_as_wide_as_students_interval() -> None:
+    values = np.random.default_rng(0).normal(size=8) + 5
+    interval = bootstrap(lambda weights: float(weights @ values / weights.sum()), 8, seed=0)
+    student = 2 * 2.3646 * values.std(ddof=1) / np.sqrt(8)
+    assert interval.high - interval.low == pytest.approx(student, rel=0.2)
 
 
-def test_headline_values_are_those_of_the_plain_metrics() -> None:
-    probabilities, labels = answers(300, 4, seed=1)
-    matrix = confusion_matrix(labels, probabilities.argmax(axis=1), n_classes=4)
-    figures = headline_intervals(probabilities, labels, resamples=20)
-    assert {name: one.value for name, one in figures.items()} == pytest.approx(
-        {
-            "accuracy": accuracy(matrix),
-            "balanced_accuracy": balanced_accuracy(matrix),
-            "macro_f1": macro_f1(matrix),
-            "log_loss": log_loss(probabilities, labels),
-            "expected_calibration_error": expected_calibration_error(probabilities, labels),
-        }
-    )
+def test_a_fraction_that_varies_like_photos_has_wilsons_limits() -> None:
+    drawn = np.random.default_rng(0).binomial(1000, 0.9, 20_000) / 1000
+    limits = fraction_limits(0.9, drawn, most=1000, n_units=1000, degrees=999, level=0.95)
+    plain = wilson(900, 1000)
+    assert limits == pytest.approx((plain.low, plain.high), abs=5e-4)
 
 
-def test_headline_methods_without_groups() -> None:
-    probabilities, labels = answers(100, 3, seed=2)
-    figures = headline_intervals(probabilities, labels, resamples=20)
-    assert {name: one.method for name, one in figures.items()} == {
-        "accuracy": "wilson",
-        "balanced_accuracy": "score",
-        "macro_f1": "bootstrap",
-        "log_loss": "bootstrap",
-        "expected_calibration_error": "basic-bootstrap",
-    }
-
-
-def test_headline_methods_with_groups() -> None:
-    probabilities, labels = answers(100, 3, seed=2)
-    figures = headline_intervals(probabilities, labels, groups=np.arange(100) // 5, resamples=20)
-    assert {name: one.method for name, one in figures.items()} == {
-        "accuracy": "group-bootstrap",
-        "balanced_accuracy": "group-bootstrap",
-        "macro_f1": "group-bootstrap",
-        "log_loss": "group-bootstrap",
-        "expected_calibration_error": "basic-group-bootstrap",
-    }
-    assert {one.n_groups for one in figures.values()} == {20}
-
-
-def test_without_error_the_number_of_groups_limits_the_accuracy() -> None:
-    probabilities, labels = answers(100, 2, seed=3, skill=20)
-    figures = headline_intervals(probabilities, labels, groups=np.arange(100) // 5, resamples=20)
-    assert figures["accuracy"].low == wilson(20, 20).low
-    assert figures["accuracy"].method == "wilson (no error seen)"
-
-
-def test_without_error_the_groups_of_each_class_limit_macro_f1() -> None:
-    probabilities = np.repeat(np.eye(2), [90, 10], axis=0)
-    labels = np.repeat([0, 1], [90, 10])
-    groups = [f"person {i // 5}" for i in range(100)]  # 18 of class 0, 2 of class 1
-    figures = headline_intervals(probabilities, labels, groups=groups, resamples=20)
-    expected = mean_of_proportions(np.array([18, 2]), np.array([18, 2]))
-    assert figures["macro_f1"].low == figures["balanced_accuracy"].low == expected.low
-    assert figures["macro_f1"].method == "score (no error seen)"
-
-
-def test_without_error_and_groups_macro_f1_is_as_unsure_as_balanced_accuracy() -> None:
-    probabilities = np.repeat(np.eye(2), [90, 10], axis=0)
-    figures = headline_intervals(probabilities, np.repeat([0, 1], [90, 10]), resamples=20)
-    assert figures["macro_f1"].low == figures["balanced_accuracy"].low < 1
-    assert figures["accuracy"].method == "wilson"
-
-
-def test_with_nothing_right_the_upper_limit_stays_above_zero() -> None:
-    probabilities = np.eye(2)[[1, 0] * 10]
-    labels = np.array([0, 1] * 10)
-    figures = headline_intervals(probabilities, labels, groups=np.arange(20) // 2, resamples=20)
-    assert figures["accuracy"].high == wilson(0, 10).high
-    assert figures["accuracy"].method == "wilson (nothing right)"
-
-
-def test_the_calibration_interval_reaches_below_a_value_that_is_mostly_bias() -> None:
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(200, 10)) * 2
-    labels = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)  # calibrated by construction
-    interval = headline_intervals(softmax(logits), labels)["expected_calibration_error"]
-    assert interval.value - interval.low > interval.high - interval.value
-
-
-def test_headlines_of_seven_thousand_classes_build_no_matrix_per_resample() -> None:
-    # 1,000 confusion matrices of 7,000 classes would not be counted within the suite's timeout.
-    probabilities, labels = answers(2_000, 3, seed=4)
-    many = np.zeros((2_000, 7_000))
-    many[:, :3] = probabilities
-    assert headline_intervals(many, labels)["accuracy"].n == 2_000
+def test_a_fraction_is_worth_at_most_its_photos() -> None:
+    still = np.full(100, 0.9)
+    limits = fraction_limits(0.9, still, most=50, n_units=50, degrees=10**6, level=0.95)
+    plain = wilson(45, 50)
+    assert limits == pytest.approx((plain.low, plain.high), abs=1e-5)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95.0])

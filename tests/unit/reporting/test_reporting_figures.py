@@ -5,10 +5,10 @@ import matplotlib
 import numpy as np
 import pytest
 
-from lineament.artifacts.report import Calibration
+from lineament.artifacts.findings.calibration import Calibration
 from lineament.core.errors import MissingExtraError
 from lineament.measure.calibration import ReliabilityBin
-from lineament.reporting.figures import matrix_figure, reliability_figure
+from lineament.reporting.figures import matrix_figure, reliability_figure, reliability_start
 
 CALIBRATION = Calibration(
     expected_calibration_error=0.1,
@@ -36,6 +36,22 @@ def test_a_figure_says_in_words_what_it_shows() -> None:
         'aria-label="Reliability diagram. 60 % sure, 50 % right; 90 % sure, 100 % right."'
         in reliability_figure(CALIBRATION, level=0.95)
     )
+
+
+def test_both_axes_begin_at_the_tenth_below_everything() -> None:
+    # 10 of 20 have an interval that begins at 30 %.
+    assert reliability_start(CALIBRATION.bins, level=0.95) == pytest.approx(0.2)
+    sure = ReliabilityBin(confidence=0.999, accuracy=1.0, count=10_000, low=0.99, high=1.0)
+    assert reliability_start([sure], level=0.95) == 0.9
+
+
+def test_two_diagrams_of_a_page_have_other_ids() -> None:
+    one, other = (
+        set(re.findall(r'\sid="([^"]*)"', reliability_figure(CALIBRATION, level=0.95, name=name)))
+        for name in ("one", "other")
+    )
+    assert one
+    assert not one & other
 
 
 def test_text_stays_text() -> None:

@@ -207,13 +207,15 @@ def test_the_page_is_titled_by_what_was_evaluated() -> None:
 
 
 def test_the_parts_come_in_the_order_of_a_readers_questions() -> None:
-    assert re.findall(r'<h2 id="(\w+)"', _page("groups")) == [
+    assert re.findall(r'<h2 id="([\w-]+)"', _page("groups")) == [
         "warnings",
         "headline",
         "classes",
         "confusion",
         "pairs",
+        "curves",
         "calibration",
+        "selective",
         "mistakes",
         "measured",
         "provenance",
@@ -291,7 +293,7 @@ def test_a_mistake_without_a_picture_has_a_place_all_the_same() -> None:
 def test_groups_are_named_where_they_matter() -> None:
     text = _page("groups")
     assert "Measured on 24 test photos of data/pets, from 3 groups, in 2 classes." in text
-    assert "so photos of one group make it narrower than it should be" in text
+    assert "each of which draws whole groups" in text
 
 
 def test_a_single_group_is_not_said_to_be_resampled() -> None:

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lineament.core.executor import available_cores
 from lineament.core.memory import available_bytes
+from lineament.core.progress import duration
 from lineament.models.classifier import Classifier
 from lineament.training.fitting.learner import Learner
 from lineament.training.fitting.memory import needed
@@ -58,18 +59,6 @@ class Estimate:
             f"{epochs} epoch{'s' * (epochs != 1)} of {steps} step{'s' * (steps != 1)} in about "
             f"{duration(total_s)} on {self.threads} thread{'s' * (self.threads != 1)}"
         )
-
-
-def duration(seconds: float) -> str:
-    """Write a duration as a person says it.
-
-    Example:
-        >>> duration(42), duration(150), duration(5400)
-        ('42 s', '2.5 min', '1.5 h')
-    """
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
 def estimated(learner: Learner, pixels: Tensor, targets: Tensor, labels: Tensor) -> Estimate:

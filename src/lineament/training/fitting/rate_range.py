@@ -14,10 +14,10 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 
 from lineament.core.errors import UsageError
-from lineament.core.progress import Progress, tracked
+from lineament.core.progress import Progress, duration, tracked
 from lineament.models.classifier import Classifier
 from lineament.training.fitting.batching import Batch, Batching
-from lineament.training.fitting.estimate import duration, estimated
+from lineament.training.fitting.estimate import estimated
 from lineament.training.fitting.learner import Learner
 from lineament.training.optimisation.allocation import kept_memory
 from lineament.training.pixels import Pixels

@@ -5,22 +5,19 @@ from collections.abc import Mapping, Sequence
 from lineament.artifacts.comparison import Line, Spread
 from lineament.artifacts.study import Study
 from lineament.artifacts.study_row import DONE, STATUSES, TRIAL, StudyRow
+from lineament.core.progress import duration
 
 UNKNOWN = "?"
 
 
 def lasting(seconds: float | None) -> str:
-    """Write a duration as a person says it.
+    """Write a duration that may not be known.
 
     Example:
-        >>> lasting(42), lasting(150), lasting(5400), lasting(None)
-        ('42 s', '2.5 min', '1.5 h', '?')
+        >>> lasting(150), lasting(None)
+        ('2.5 min', '?')
     """
-    if seconds is None:
-        return UNKNOWN
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+    return UNKNOWN if seconds is None else duration(seconds)
 
 
 def plan_text(rows: Sequence[StudyRow]) -> str:
