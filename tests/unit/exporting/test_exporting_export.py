@@ -84,6 +84,8 @@ def test_card_states_what_the_run_states(card: BundleCard, small_run: Run) -> No
     assert card.temperature == small_run.card.temperature
     stated = {**card.provenance}
     assert set(dict(stated.pop("exported_with"))) >= {"onnxruntime", "torch", "lineament"}  # type: ignore[call-overload]  # an object of unknown type
+    assert stated.pop("graph_sha256") == sha256_file(small_run.graph_path)
+    assert card.decisions == small_run.card.decisions
     assert stated == json.loads(json.dumps(small_run.card.provenance()))
 
 
