@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lineament.artifacts.dataset import Dataset
-from lineament.artifacts.ledger import read_ledger
+from lineament.artifacts.ledger import LEDGER, read_ledger
 from lineament.artifacts.run import Run
 from lineament.artifacts.study import Study, write_study
 from lineament.artifacts.study_row import BROKEN, DONE, TRIAL, StudyRow
@@ -56,7 +56,7 @@ def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 def dataset(drawn_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """A copy whose ledger is this module's own."""
     root = tmp_path_factory.mktemp("compared") / "dataset"
-    shutil.copytree(drawn_dataset.root, root)
+    shutil.copytree(drawn_dataset.root, root, ignore=shutil.ignore_patterns(LEDGER))
     return Dataset.open(root)
 
 

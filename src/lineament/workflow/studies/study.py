@@ -65,7 +65,13 @@ def study(
         MissingExtraError: What trains, judges or searches is not installed.
     """
     settings = config if isinstance(config, StudyConfig) else read_study(config)
-    begun = resume and (out / DOCUMENT).is_file()
+    is_there = (out / DOCUMENT).is_file()
+    if is_there and not (resume or overwrite):
+        raise ArtifactError(
+            f"{out} holds a study; nothing was done.",
+            fix="Go on with it by `--resume`, or replace it by `--overwrite`.",
+        )
+    begun = resume and is_there
     if not begun and not (resume and _is_bare(out)):
         require_free(out, overwrite=overwrite, marker=DOCUMENT)
     under_way = _Beginning(settings, out, Study.open(out) if begun else None, retry_broken)

@@ -238,8 +238,8 @@ def test_study_that_stands_is_not_touched(
         study(config, tmp_path / "study")
 
     assert str(caught.value) == (
-        f"{tmp_path / 'study'} exists; nothing was written.\n"
-        "  fix: Name another `--out`, or run again with `--overwrite` to replace it."
+        f"{tmp_path / 'study'} holds a study; nothing was done.\n"
+        "  fix: Go on with it by `--resume`, or replace it by `--overwrite`."
     )
     assert worker.orders == []
 
