@@ -25,6 +25,13 @@ COSTS = {
     "file_bytes": "file, MB",
     "training_s": "training, s",
 }
+# Longer names first: one may begin like another.
+METHODS = {
+    "group-tango": "Tango's score interval over groups",
+    "tango": "Tango's score interval",
+    "mcnemar": "McNemar's exact test",
+    "sign-flip": "signs of the differences flipped",
+}
 
 
 def verdict_page(report: ComparisonReport) -> str:
@@ -70,12 +77,27 @@ def verdict_page(report: ComparisonReport) -> str:
         "others": others[:LISTED_PAIRS],
         "n_unlisted": max(0, len(others) - LISTED_PAIRS),
         "n_pairs": len(report.verdicts),
-        "tests": sorted({each.test for each in report.verdicts}),
-        "methods": sorted({each.difference.method for each in report.verdicts}),
+        "tests": sorted({_in_words(each.test) for each in report.verdicts}),
+        "methods": sorted({_in_words(each.difference.method) for each in report.verdicts}),
         "facts": _facts(report),
         "counted": counted,
     }
     return render(TEMPLATE, values, purpose=PURPOSE)
+
+
+def _in_words(method: str) -> str:
+    """How a test or an interval is called in print.
+
+    Example:
+        >>> _in_words("mcnemar"), _in_words("group-tango with seeds")
+        ("McNemar's exact test", "Tango's score interval over groups, with the seeds in it")
+    """
+    for name, words in METHODS.items():
+        if method.startswith(name):
+            return words + method.removeprefix(name).replace(
+                " with seeds", ", with the seeds in it"
+            )
+    return method
 
 
 def _after_name(report: ComparisonReport) -> str:

@@ -1,6 +1,7 @@
 """Verdict page: what to take stands on top, every model and pair is there, nothing is fetched."""
 
 import dataclasses
+import html
 import re
 from itertools import combinations
 
@@ -52,7 +53,7 @@ def comparison(n: int, *, cost_of_last: Cost | None = None) -> ComparisonReport:
             difference=Interval(value=0.01, low=-0.01, high=0.03, method="tango", n=N),
             only_first=3,
             only_second=1,
-            test="exact McNemar",
+            test="mcnemar",
             p_value=0.6,
             p_adjusted=1.0,
             differ=first.name == "model <0>",
@@ -180,3 +181,9 @@ def test_the_page_reaches_for_nothing_and_is_always_the_same() -> None:
 
 def test_names_are_escaped() -> None:
     assert "model <" not in verdict_page(comparison(3))
+
+
+def test_tests_and_intervals_are_named_in_words() -> None:
+    page = html.unescape(text(verdict_page(comparison(2))))
+
+    assert "Tests: McNemar's exact test. Intervals of differences: Tango's score interval." in page
