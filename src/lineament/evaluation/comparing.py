@@ -4,10 +4,7 @@ The words are in `verdict_words`; the statistics of a pair in `measure.paired`.
 """
 
 import dataclasses
-import json
-import platform
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from itertools import combinations
 from math import inf, sqrt
 
@@ -18,10 +15,9 @@ from lineament.artifacts.dataset import SPLITS
 from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.verdicts import ComparisonReport, Contender, Cost, Verdict
 from lineament.core.errors import UsageError
-from lineament.core.files import json_text
 from lineament.core.suggest import did_you_mean
-from lineament.core.version import __version__
 from lineament.evaluation.same_photos import on_the_same_photos
+from lineament.evaluation.stating import as_json, environment
 from lineament.evaluation.verdict_words import (
     Decisive,
     comparison_warnings,
@@ -37,7 +33,6 @@ from lineament.measure.quantiles import two_sided_t
 
 LEVEL = 0.95
 RESAMPLES = 1000
-PACKAGES = ("numpy", "onnxruntime", "Pillow")
 FIGURES = {"accuracy": 1.0, "balanced_accuracy": 1.0, "log_loss": inf}  # each with its upper end
 
 
@@ -113,7 +108,7 @@ def compare(
     choice, told_apart = _choose(contenders, verdicts, measure)
     by_pair = {(each.first, each.second): each for each in verdicts}
     return ComparisonReport(
-        dataset=_plain(dataset),
+        dataset=as_json(dataset),
         split=split,
         n_images=len(shared.samples),
         n_groups=n_groups,
@@ -139,7 +134,7 @@ def compare(
         seed=seed,
         resamples=RESAMPLES,
         level=LEVEL,
-        environment=_environment(),
+        environment=environment(),
     )
 
 
@@ -211,7 +206,7 @@ def _contender(
         log_loss=loss,
         cost=entry.cost,
         on_front=False,
-        facts=_plain(entry.facts),
+        facts=as_json(entry.facts),
     )
 
 
@@ -354,18 +349,3 @@ def _lowest_cost(each: Contender, measure: str) -> float:
     if measure == "milliseconds" and each.cost.milliseconds is not None:
         return each.cost.milliseconds.low
     return _cost(each, measure)
-
-
-def _plain(document: Mapping[str, object]) -> dict[str, object]:
-    """Give a mapping as JSON gives it back, so that what is read equals what was written."""
-    plain: dict[str, object] = json.loads(json_text(document))
-    return plain
-
-
-def _environment() -> dict[str, object]:
-    return {
-        "lineament": __version__,
-        "python": platform.python_version(),
-        **{package: metadata.version(package) for package in PACKAGES},
-        "system": f"{platform.system()} {platform.machine()}",
-    }

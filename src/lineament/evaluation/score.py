@@ -1,10 +1,7 @@
 """Score: turn answers into figures with intervals, and say what must be known to quote them."""
 
 import base64
-import json
-import platform
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +17,13 @@ from lineament.artifacts.report import (
     Mistake,
 )
 from lineament.core.errors import DataError, UsageError
-from lineament.core.files import json_text
 from lineament.core.suggest import did_you_mean
-from lineament.core.version import __version__
 from lineament.evaluation.calibrated import calibration
 from lineament.evaluation.curves import binary_curves
 from lineament.evaluation.deviations import deviations
 from lineament.evaluation.selective import selective
 from lineament.evaluation.sets import prediction_sets
+from lineament.evaluation.stating import as_json, environment
 from lineament.measure.classification import (
     confusion_matrix,
     macro_f1,
@@ -51,7 +47,6 @@ FEW_PHOTOS = 10  # all of 10 found still leaves a recall of 72 %: no figure to c
 FEW_GROUPS = 30  # the bootstrap over fewer is too narrow (Cameron, Gelbach and Miller 2008)
 NAMED = 10  # more classes in one sentence are not read
 MATRIX_CLASSES = 200  # 7,000 people would make 49 million cells, three times over
-PACKAGES = ("numpy", "onnxruntime", "Pillow")
 
 
 def score(
@@ -106,8 +101,8 @@ def score(
     )
     matrix = confusion_matrix(labels, answers, n_classes=len(predictions.classes))
     return EvaluationReport(
-        subject=_plain(subject),
-        dataset=_plain(dataset),
+        subject=as_json(subject),
+        dataset=as_json(dataset),
         split=split,
         n_images=len(labels),
         n_right=int((labels == answers).sum()),
@@ -135,7 +130,7 @@ def score(
         ),
         seed=seed,
         resamples=RESAMPLES,
-        environment=_environment(),
+        environment=environment(),
         deviations=deviations(matrix, predictions.classes),
         curves=binary_curves(predictions, units=resampled, seed=seed),
         selective=selective(predictions, decisions, units=resampled),
@@ -318,18 +313,3 @@ def _named(names: Sequence[str]) -> str:
 
 def _base64(data: bytes | None) -> str | None:
     return None if data is None else base64.b64encode(data).decode("ascii")
-
-
-def _plain(document: Mapping[str, object]) -> dict[str, object]:
-    """Give a mapping as JSON gives it back, so that what is read equals what was written."""
-    plain: dict[str, object] = json.loads(json_text(document))
-    return plain
-
-
-def _environment() -> dict[str, object]:
-    return {
-        "lineament": __version__,
-        "python": platform.python_version(),
-        **{package: metadata.version(package) for package in PACKAGES},
-        "system": f"{platform.system()} {platform.machine()}",
-    }
