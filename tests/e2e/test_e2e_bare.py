@@ -126,7 +126,11 @@ def test_bare_install_writes_csv(chain: Path, photo: Path, bare: Callable[..., R
     done = bare("predict", chain / "model.onnx", "photo.png", "--csv", "a.csv", cwd=photo.parent)
 
     assert done.returncode == 0
-    assert (photo.parent / "a.csv").read_text().startswith("filename,label,confidence,error\n")
+    assert (
+        (photo.parent / "a.csv")
+        .read_text()
+        .startswith("filename,label,confidence,error,familiarity,nearest\n")
+    )
 
 
 def test_bare_install_explains_a_bundle(

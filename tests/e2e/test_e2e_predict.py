@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
+from lineament.artifacts.bundle import METADATA_KEY
 
 Result = subprocess.CompletedProcess[str]
 Draw = Callable[..., NDArray[np.uint8]]
@@ -106,6 +109,8 @@ def test_bad_file_keeps_its_row_wherever_it_stands(
         "label": None,
         "confidence": None,
         "error": "not an image, or an unsupported format",
+        "familiarity": None,
+        "nearest": None,
     }
     assert all(row["error"] is None for row in rows if row["filename"] != "text.jpg")
 
@@ -235,9 +240,68 @@ def test_top_gives_as_many_classes_most_probable_first(
     with (folder / "answers.csv").open(newline="", encoding="utf-8") as file:
         header, row = csv.reader(file)
     ranks = [name for rank in range(2, top + 1) for name in (f"label_{rank}", f"confidence_{rank}")]
-    assert header == ["filename", "label", "confidence", "error", *ranks]
+    columns = ["filename", "label", "confidence", "error", "familiarity", "nearest"]
+    assert header == [*columns, *ranks]
     assert row[1::1][0] == said[0]
-    assert row[4::2] == said[2::2]
+    assert 0 <= float(row[4]) <= 1
+    assert [row[5], *row[6::2]] == said[::2]  # the nearest class, then the further ones
+
+
+@pytest.fixture(scope="module")
+def judging(chain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle with a threshold between its least and its most familiar photo."""
+    model = onnx.load(chain / "model.onnx")
+    (entry,) = [each for each in model.metadata_props if each.key == METADATA_KEY]
+    document = json.loads(entry.value)
+    document["decisions"]["unknown_threshold"] = 0.5
+    entry.value = json.dumps(document)
+    path = tmp_path_factory.mktemp("judging") / "model.onnx"
+    onnx.save(model, path)
+    return path
+
+
+def test_what_is_unlike_the_training_photos_is_unknown_with_its_nearest_class(
+    folder: Path, chain: Path, judging: Path, warm: Callable[..., Result]
+) -> None:
+    (folder / "noise").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "noise" / "noise.png")
+
+    arguments = ("predict", judging, "noise/noise.png", "--csv", "u.csv", "--overwrite")
+    done = warm(*arguments, cwd=folder)
+    document = json.loads(warm(*arguments, "--json", cwd=folder).stdout)
+    plain = json.loads(
+        warm("predict", chain / "model.onnx", "noise/noise.png", "--json", cwd=folder).stdout
+    )
+
+    (row,), (without,) = document["predictions"], plain["predictions"]
+    assert row["label"] == "unknown"
+    assert row["familiarity"] < 0.5
+    assert (row["nearest"], row["confidence"]) == (without["nearest"], without["confidence"])
+    assert done.stdout == f"noise/noise.png\tunknown\tnearest: {row['nearest']}\t" + (
+        f"{row['confidence']:.4f}\n"
+    )
+    assert (
+        "1 of 1 photos is unlike the training photos (`--never-unknown` answers them)\n"
+        in done.stderr
+    )
+    assert done.returncode == 0
+    assert (folder / "u.csv").read_text().splitlines()[1].startswith("noise/noise.png,unknown,")
+
+
+def test_never_unknown_answers_everything(
+    folder: Path, judging: Path, warm: Callable[..., Result]
+) -> None:
+    (folder / "noise").mkdir(exist_ok=True)
+    noise = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "noise" / "noise.png")
+
+    done = warm("predict", judging, "noise/noise.png", "--never-unknown", "--json", cwd=folder)
+
+    (row,) = json.loads(done.stdout)["predictions"]
+    assert row["label"] == row["nearest"]
+    assert row["familiarity"] < 0.5
+    assert "unlike" not in done.stderr
 
 
 def test_probabilities_of_all_classes_sum_to_1(folder: Path, ask: Callable[..., Any]) -> None:
@@ -292,7 +356,11 @@ def test_csv_is_overwritten_when_asked_for(
     )
 
     assert done.returncode == 0
-    assert (folder / "answers.csv").read_text().startswith("filename,label,confidence,error\n")
+    assert (
+        (folder / "answers.csv")
+        .read_text()
+        .startswith("filename,label,confidence,error,familiarity,nearest\n")
+    )
 
 
 def test_csv_does_not_take_the_place_of_a_pipe(

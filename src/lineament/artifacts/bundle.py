@@ -37,11 +37,13 @@ class GoldenPhoto:
         name: What is special about it.
         data: The file's bytes.
         probabilities: The expected answer, one per class.
+        familiarity: The expected familiarity; ``None`` where the model does not say.
     """
 
     name: str
     data: bytes
     probabilities: tuple[float, ...]
+    familiarity: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,8 @@ class BundleCard:
             is spelt out in the metadata's field `decoding`, for ports to other languages.
         temperature: Already in the graph; what the logits were divided by.
         provenance: Run, dataset fingerprint, backbone, weights, licence, versions, seed.
-        parity: Largest difference in any probability between PyTorch and ONNX Runtime.
+        parity: Largest differences in any probability and in familiarity between PyTorch and ONNX
+            Runtime.
         golden: Photos with their expected answers.
         messages: A sentence per class for live use.
         decisions: When it says that it does not know; ``None`` in bundles of before that.
@@ -91,6 +94,7 @@ class BundleCard:
                     "name": photo.name,
                     "data_base64": base64.b64encode(photo.data).decode("ascii"),
                     "probabilities": list(photo.probabilities),
+                    "familiarity": photo.familiarity,
                 }
                 for photo in self.golden
             ],
@@ -170,10 +174,12 @@ def _golden(entry: object, n_classes: int, name: str) -> GoldenPhoto:
         answers = [float(value) for value in cast(list[float], record["probabilities"])]
         if len(answers) != n_classes:
             raise ValueError("one probability per class is wanted")
+        familiarity = record.get("familiarity")
         return GoldenPhoto(
             name=str(record["name"]),
             data=base64.b64decode(str(record["data_base64"]), validate=True),
             probabilities=tuple(answers),
+            familiarity=None if familiarity is None else float(cast(float, familiarity)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(

@@ -1,5 +1,6 @@
 """``lineament predict BUNDLE PATH...``."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +14,17 @@ from lineament.core.files import require_free, write_text
 from lineament.runtime.predictor import Answer, Predictor
 from lineament.runtime.sources import photo_files
 
+UNKNOWN = "unknown"
+# What every row has; `confidence` is that of `nearest`, the most probable class.
+COLUMNS = ("filename", "label", "confidence", "error", "familiarity", "nearest")
+
 
 @click.command()
 @click.argument("model", type=flags.PATH, metavar="BUNDLE")
 @click.argument("paths", type=flags.PATH, nargs=-1, metavar="PATH...")
 @click.option("--csv", "csv_file", type=flags.PATH, metavar="FILE", help="Also write a CSV file.")
 @click.option("--top", type=int, default=1, show_default=True, help="Classes per photo.")
+@click.option("--never-unknown", is_flag=True, help="Answer also what the model does not know.")
 @click.option("--overwrite", is_flag=True, help="Replace what stands at --csv.")
 @flags.common
 @click.pass_context
@@ -28,11 +34,14 @@ def command(
     paths: tuple[Path, ...],
     csv_file: Path | None,
     top: int,
+    never_unknown: bool,
     overwrite: bool,
     as_json: bool,
 ) -> None:
     """Answer each PATH (a photo, or a folder of photos) with BUNDLE: one row per file, in order.
 
+    A photo that is too unlike the training photos is answered "unknown", with the class that it is
+    nearest to beside it.
     A file that cannot be read keeps its row, with the reason, and the exit code is then 3. A run
     serves as well as a bundle. Needs no torch.
     """
@@ -47,6 +56,8 @@ def command(
             fix="Leave it out for the most probable class alone.",
         )
     answers = list(predictor.predict(files, progress=ConsoleProgress()))
+    if never_unknown:
+        answers = [dataclasses.replace(answer, is_unknown=False) for answer in answers]
     rows = [_row(predictor, answer, top) for answer in answers]
     if csv_file is not None:
         write_text(csv_file, _csv_text(rows, top), overwrite=overwrite, flag="--csv")
@@ -57,6 +68,12 @@ def command(
         "\n".join(_line(answer, predictor.top(answer, k=top)) for answer in answers),
         following=next_command("explain", model, "PHOTO...", "--out", "overlays"),
     )
+    unknown = sum(answer.is_unknown for answer in answers)
+    if unknown:
+        console.talk(
+            f"{unknown} of {len(answers)} photos {'is' if unknown == 1 else 'are'} unlike the "
+            "training photos (`--never-unknown` answers them)"
+        )
     failed = [answer for answer in answers if answer.error]
     if failed:
         error = DataError(
@@ -70,12 +87,14 @@ def command(
 
 def _row(predictor: Predictor, answer: Answer, top: int) -> dict[str, object]:
     ranked = predictor.top(answer, k=top)
-    label, confidence = ranked[0] if ranked else (None, None)
+    nearest, confidence = ranked[0] if ranked else (None, None)
     row: dict[str, object] = {
         "filename": answer.source,
-        "label": label,
+        "label": UNKNOWN if answer.is_unknown else nearest,
         "confidence": confidence,
         "error": answer.error or None,
+        "familiarity": answer.familiarity,
+        "nearest": nearest,
     }
     if top > 1:
         row["top"] = [{"label": name, "confidence": value} for name, value in ranked]
@@ -84,11 +103,13 @@ def _row(predictor: Predictor, answer: Answer, top: int) -> dict[str, object]:
 
 def _line(answer: Answer, ranked: Sequence[tuple[str, float]]) -> str:
     said = "\t".join(f"{name}\t{value:.4f}" for name, value in ranked)
+    if answer.is_unknown:
+        said = f"{UNKNOWN}\tnearest: {said}"
     return f"{answer.source}\t{said or f'error: {answer.error}'}"
 
 
 def _csv_text(rows: Sequence[dict[str, object]], top: int) -> str:
-    columns = ["filename", "label", "confidence", "error"]
+    columns = list(COLUMNS)
     for rank in range(2, top + 1):
         columns += [f"label_{rank}", f"confidence_{rank}"]
     cells = []
@@ -96,6 +117,6 @@ def _csv_text(rows: Sequence[dict[str, object]], top: int) -> str:
         ranked = row.get("top", [])
         assert isinstance(ranked, list)  # made by `_row`
         further = [value for entry in ranked[1:] for value in entry.values()]
-        line = [row[name] for name in columns[:4]] + further
+        line = [row[name] for name in COLUMNS] + further
         cells.append(line + [None] * (len(columns) - len(line)))
     return table_text(columns, cells)

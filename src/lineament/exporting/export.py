@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import onnx
+
 from lineament.artifacts.bundle import BundleCard, GoldenPhoto, with_card
 from lineament.artifacts.run import Run
 from lineament.core.errors import UsageError
@@ -9,8 +11,15 @@ from lineament.core.files import atomic_file, require_free, sha256_file
 from lineament.core.machine import versions
 from lineament.core.progress import QUIET, Progress
 from lineament.exporting.golden import golden_files
-from lineament.exporting.parity import MAX_DIFFERENCE, Parity, compare, require_parity
+from lineament.exporting.parity import (
+    MAX_DIFFERENCE,
+    MAX_FAMILIARITY_DIFFERENCE,
+    Parity,
+    compare,
+    require_parity,
+)
 from lineament.models.classifier import load_classifier
+from lineament.models.graph import familiarity_of
 from lineament.runtime.engines import OnnxRuntimeEngine
 
 
@@ -31,7 +40,8 @@ def export(
     Raises:
         UsageError: ``out`` does not end in ``.onnx``.
         ArtifactError: The run is absent or damaged, or ``out`` is in the way.
-        GateError: ONNX Runtime and PyTorch differ by more than a thousandth in any probability.
+        GateError: ONNX Runtime and PyTorch differ by more than a thousandth in any probability, or
+            by more than a hundredth in familiarity.
     """
     if out.suffix != ".onnx":
         raise UsageError(
@@ -45,7 +55,13 @@ def export(
     graph = source.graph_path.read_bytes()
     files = golden_files()
     engine = OnnxRuntimeEngine(graph, name=str(source.graph_path))
-    parity = compare(model, engine, files, temperature=card.temperature)
+    parity = compare(
+        model,
+        engine,
+        files,
+        temperature=card.temperature,
+        familiarity=familiarity_of(onnx.load_model_from_string(graph)),
+    )
     require_parity(parity, name=str(source.root))
     bundle = _card(source, parity, files)
     with atomic_file(out, overwrite=overwrite) as file:
@@ -70,12 +86,17 @@ def _card(run: Run, parity: Parity, files: dict[str, bytes]) -> BundleCard:
             "largest_difference": parity.largest,
             "allowed": MAX_DIFFERENCE,
             "photos": dict(parity.differences),
+            "familiarity": {
+                "allowed": MAX_FAMILIARITY_DIFFERENCE,
+                "photos": dict(parity.familiarity_differences),
+            },
         },
         golden=tuple(
             GoldenPhoto(
                 name=name,
                 data=data,
                 probabilities=tuple(float(value) for value in parity.expected[name]),
+                familiarity=parity.familiarity.get(name),
             )
             for name, data in files.items()
         ),

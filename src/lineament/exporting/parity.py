@@ -7,14 +7,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lineament.artifacts.bundle import FAMILIARITY
 from lineament.core.errors import GateError
 from lineament.imaging.decode import decode
-from lineament.models.classifier import Classifier
+from lineament.measure.familiarity import Familiarity
+from lineament.models.classifier import Classifier, preprocess
 from lineament.runtime.engines import Engine
 
 # A thousandth of a probability changes no answer that anyone would rely on, and is a thousand times
 # what rounding in float32 gives; above it something else is being computed.
 MAX_DIFFERENCE = 1e-3
+# Familiarity divides by how little known photos scatter, so the same rounding moves it further.
+MAX_FAMILIARITY_DIFFERENCE = 1e-2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,11 +29,15 @@ class Parity:
         expected: PyTorch's probabilities by photo, ``float32 (C,)``.
         shipped: The shipped graph's, by ONNX Runtime.
         differences: Largest absolute difference in any probability, by photo.
+        familiarity: What PyTorch's embedding makes it, by photo; empty where the graph says none.
+        familiarity_differences: By how much the shipped graph's is another, by photo.
     """
 
     expected: Mapping[str, NDArray[np.float32]]
     shipped: Mapping[str, NDArray[np.float32]]
     differences: Mapping[str, float]
+    familiarity: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    familiarity_differences: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def largest(self) -> float:
@@ -38,7 +46,12 @@ class Parity:
 
 
 def compare(
-    model: Classifier, engine: Engine, files: Mapping[str, bytes], *, temperature: float
+    model: Classifier,
+    engine: Engine,
+    files: Mapping[str, bytes],
+    *,
+    temperature: float,
+    familiarity: Familiarity | None = None,
 ) -> Parity:
     """Run files through both engines, each from its own decode on.
 
@@ -47,21 +60,30 @@ def compare(
         engine: The shipped graph.
         files: Image files by name.
         temperature: The run's temperature, which the graph already holds.
+        familiarity: What the graph holds of the training photos, computed here by numpy.
     """
-    short_side_px = model.backbone.preprocessing.needed_short_side_px
-    expected, shipped = {}, {}
+    spec = model.backbone.preprocessing
+    expected, shipped, familiar, shipped_familiar = {}, {}, {}, {}
     model.eval()
     for name, data in files.items():
-        image = decode(data, short_side_px=short_side_px)
+        image = decode(data, short_side_px=spec.needed_short_side_px)
         with torch.no_grad():
             tensor = torch.from_numpy(image.copy())
             answer = model.probabilities(tensor, temperature=temperature)
+            features = model.features(preprocess(tensor, spec).unsqueeze(0))
         expected[name] = answer.numpy().astype(np.float32)
         shipped[name] = engine.run(image[None], ["probabilities"])[0][0]
+        if familiarity is not None:
+            familiar[name] = float(familiarity(features.mean(dim=(2, 3)).numpy())[0])
+            shipped_familiar[name] = float(engine.run(image[None], [FAMILIARITY])[0][0])
     return Parity(
         expected=expected,
         shipped=shipped,
         differences={name: float(np.abs(expected[name] - shipped[name]).max()) for name in files},
+        familiarity=familiar,
+        familiarity_differences={
+            name: abs(value - shipped_familiar[name]) for name, value in familiar.items()
+        },
     )
 
 
@@ -69,18 +91,23 @@ def require_parity(parity: Parity, *, name: str) -> None:
     """Refuse to ship what does not answer like what was trained.
 
     Raises:
-        GateError: A probability differs by more than `MAX_DIFFERENCE`, or is not a number.
+        GateError: A probability differs by more than `MAX_DIFFERENCE`, familiarity by more than
+            `MAX_FAMILIARITY_DIFFERENCE`, or one is not a number.
     """
-    # `not (... <= ...)` also catches a difference that is not a number.
-    wrong = [
-        f"{photo} ({difference:.2g})"
-        for photo, difference in parity.differences.items()
-        if not difference <= MAX_DIFFERENCE
-    ]
-    if wrong:
-        raise GateError(
-            f"{name} was not exported: its graph answers differently from PyTorch, by more than "
-            f"{MAX_DIFFERENCE:g} in a probability.",
-            at=wrong,
-            fix="Train again; if it happens again, report the backbone, for its graph is wrong.",
-        )
+    for differences, allowed, of in (
+        (parity.differences, MAX_DIFFERENCE, "a probability"),
+        (parity.familiarity_differences, MAX_FAMILIARITY_DIFFERENCE, "familiarity"),
+    ):
+        # `not (... <= ...)` also catches a difference that is not a number.
+        wrong = [
+            f"{photo} ({difference:.2g})"
+            for photo, difference in differences.items()
+            if not difference <= allowed
+        ]
+        if wrong:
+            raise GateError(
+                f"{name} was not exported: its graph answers differently from PyTorch, by more "
+                f"than {allowed:g} in {of}.",
+                at=wrong,
+                fix="Train again; if it happens again, report the backbone: its graph is wrong.",
+            )

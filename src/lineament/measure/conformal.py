@@ -1,4 +1,4 @@
-"""Sets of classes that hold the true one as often as was asked: split conformal prediction."""
+"""Scores and sets of classes that hold as often as was asked: split conformal prediction."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,15 +68,44 @@ def conformal_threshold(
         raise UsageError(
             f"`coverage` must lie between 0 and 1, got {coverage}.", fix="Give 0.9 for 90 %."
         )
-    unit = independent_units(groups, len(labels))
+    return least_score(probabilities[np.arange(len(labels)), labels], coverage, groups=groups)
+
+
+def least_score(
+    scores: FloatArray, coverage: float, *, groups: Groups | None = None
+) -> float | None:
+    """Find the score that photos reach as often as was asked.
+
+    With ``n`` photos, at least ``coverage * (n + 1)`` of them are at or above it; groups count and
+    the promise holds as `conformal_threshold` states.
+
+    Args:
+        scores: One per validation photo, higher for what is surer, ``(N,)``.
+        coverage: How often a new photo is to reach it, above 0 and at most 1.
+        groups: Group of each photo, length ``N``, an empty text for none; ``None`` where photos are
+            independent.
+
+    Returns:
+        One of the scores, or ``None`` where there are too few photos (groups).
+
+    Raises:
+        UsageError: ``groups`` has another length.
+
+    Example:
+        >>> import numpy as np
+        >>> least_score(np.arange(1, 20) / 20, 0.95)
+        0.05
+        >>> least_score(np.arange(1, 19) / 20, 0.95) is None
+        True
+    """
+    unit = independent_units(groups, len(scores))
     photos = np.bincount(unit)
-    of_truth = probabilities[np.arange(len(labels)), labels]
     share = 1 / photos[unit]
     # The second key makes the rounding of the sums independent of the photos' order.
-    order = np.lexsort((share, -of_truth))
+    order = np.lexsort((share, -scores))
     needed = coverage * (len(photos) + 1)
     reached = np.cumsum(share[order]) >= needed - _ROUNDING * len(photos)
-    return float(of_truth[order][reached.argmax()]) if reached.any() else None
+    return float(scores[order][reached.argmax()]) if reached.any() else None
 
 
 def likely_classes(probabilities: FloatArray, *, threshold: float) -> NDArray[np.bool_]:

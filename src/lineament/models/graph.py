@@ -18,9 +18,13 @@ import torch
 
 from lineament.core.errors import UsageError
 from lineament.imaging.preprocess import Preprocessing
+from lineament.measure import familiarity as measure
+from lineament.measure.familiarity import Familiarity
 from lineament.models.backbones import Backbone
 from lineament.models.heads import MARGINS, SHORTEST, HeadSpec
 from lineament.models.nodes import FEATURES, OPSET, PIXELS, Writer
+
+LEARNT = "familiarity_"  # what the constants' names begin with
 
 
 def backbone_graph(backbone: Backbone) -> onnx.ModelProto:
@@ -88,6 +92,7 @@ def classifier_graph(
     *,
     temperature: float,
     mirrored_view: bool = False,
+    familiarity: Familiarity | None = None,
 ) -> bytes:
     """Make the whole graph, from pixels to calibrated probabilities.
 
@@ -97,10 +102,12 @@ def classifier_graph(
         head: The trained head.
         temperature: What the logits are divided by before the softmax.
         mirrored_view: Whether the features are the mean of a photo's and its mirror image's.
+        familiarity: What was learnt of the embeddings of training photos.
 
     Returns:
         The serialised graph: ``image uint8 (N, H, W, 3)`` to ``probabilities (N, C)``, ``embedding
-        (N, D)`` and ``activation (N, C, h, w)``, whose mean over ``h, w`` is the logit.
+        (N, D)``, ``activation (N, C, h, w)``, whose mean over ``h, w`` is the logit, and, where it
+        was given, ``familiarity (N,)``.
     """
     writer = Writer(backbone)
     writer.pixels(preprocessing, mirrored_view=mirrored_view)
@@ -121,7 +128,49 @@ def classifier_graph(
         "embedding": ["N", head.n_features],
         "activation": ["N", head.n_classes, "h", "w"],
     }
+    if familiarity is not None:
+        _how_familiar(writer, familiarity, embedding)
+        outputs["familiarity"] = ["N"]
     return writer.model(outputs)
+
+
+def familiarity_of(graph: onnx.ModelProto) -> Familiarity | None:
+    """Read back what `classifier_graph` was given, or ``None`` where it was given none."""
+    parts = {
+        each.name.removeprefix(f"lineament/{LEARNT}"): onnx.numpy_helper.to_array(each)
+        for each in graph.graph.initializer
+        if each.name.startswith(f"lineament/{LEARNT}")
+    }
+    if not parts:
+        return None
+    return Familiarity(
+        shared=parts["shared"],
+        towards=parts["towards"],
+        offsets=parts["offsets"],
+        middle=float(parts["middle"]),
+        spread=float(parts["spread"]),
+    )
+
+
+def _how_familiar(writer: Writer, learnt: Familiarity, embedding: str) -> None:
+    """Write `lineament.measure.familiarity.Familiarity`."""
+    length = writer.node("ReduceL2", [embedding, writer.ints([1])], keepdims=1)
+    safe = writer.node("Max", [length, writer.number(measure.SHORTEST)])
+    unit = writer.node("Div", [embedding, safe])
+    shared, towards = (
+        writer.node("Cast", [writer.constant(matrix, f"{LEARNT}{name}")], to=1)
+        for name, matrix in (("shared", learnt.shared), ("towards", learnt.towards))
+    )
+    turned = writer.node("Mul", [writer.node("MatMul", [unit, shared]), unit])
+    common = writer.node("ReduceSum", [turned, writer.ints([1])], keepdims=0)
+    offsets = writer.constant(learnt.offsets, f"{LEARNT}offsets")
+    classes = writer.node("Sub", [writer.node("MatMul", [unit, towards]), offsets])
+    nearest = writer.node("ReduceMax", [classes, writer.ints([1])], keepdims=0)
+    distance = writer.node("Sub", [common, nearest])
+    middle = writer.constant(np.float32(learnt.middle), f"{LEARNT}middle")
+    spread = writer.constant(np.float32(learnt.spread), f"{LEARNT}spread")
+    steps = writer.node("Div", [writer.node("Sub", [middle, distance]), spread])
+    writer.node("Sigmoid", [steps], "familiarity")
 
 
 def _pool(writer: Writer, features: str) -> str:

@@ -4,11 +4,12 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.artifacts.bundle import OUTPUTS, BundleCard, read_card
+from lineament.artifacts.bundle import FAMILIARITY, OUTPUTS, BundleCard, read_card
 from lineament.artifacts.dataset import Dataset, decode_photo
 from lineament.artifacts.predictions import UNKNOWN_LABEL, Predictions
 from lineament.artifacts.run import Run, RunCard
@@ -29,11 +30,25 @@ class Answer:
         source: The file as it was given.
         probabilities: One per class, ``float32 (C,)``; ``None`` where the file cannot be read.
         error: Why it cannot be read; empty where it can.
+        familiarity: How like the training photos it is, 0 to 1; ``None`` where the file cannot be
+            read or the model does not say.
+        is_unknown: Whether it is less familiar than the model's threshold: the classes have then
+            little to say about it.
     """
 
     source: str
     probabilities: NDArray[np.float32] | None
     error: str = ""
+    familiarity: float | None = None
+    is_unknown: bool = False
+
+
+class _Scores(NamedTuple):
+    """What the graph says of one image."""
+
+    probabilities: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    familiarity: float | None
 
 
 class Predictor:
@@ -75,11 +90,18 @@ class Predictor:
         self.temperature = card.temperature
         self.decisions = card.decisions
         self.executor = executor or LocalExecutor()
+        self._says_familiarity = FAMILIARITY in self.engine.outputs
+
+    @property
+    def unknown_threshold(self) -> float | None:
+        """The least familiarity of a photo that is known; ``None`` where all photos are."""
+        if self.decisions is None or not self._says_familiarity:
+            return None
+        return self.decisions.unknown_threshold
 
     def predict(self, sources: Sequence[Path], *, progress: Progress = QUIET) -> Iterator[Answer]:
         """Answer files, one answer each, in order; a file that cannot be read keeps its place."""
-        answer = functools.partial(_answer, self.engine, self.preprocessing)
-        answers = self.executor.map(answer, sources)
+        answers = self.executor.map(self._answer, sources)
         return tracked(answers, progress, "predicting", len(sources))
 
     def predict_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -128,15 +150,12 @@ class Predictor:
                 fix=f"The model knows {', '.join(self.classes)}; use a dataset of these.",
             )
         samples = dataset.samples(split)
-        score = functools.partial(_score, self.engine, self.preprocessing)
-        rows = self.executor.map(score, [dataset.path(sample) for sample in samples])
+        rows = self.executor.map(self._score, [dataset.path(sample) for sample in samples])
         scored = list(tracked(rows, progress, f"predicting the {split} split", len(samples)))
         labels = [self.classes.index(sample.class_name) for sample in samples]
-        return Predictions(
-            samples=tuple(sample.filename for sample in samples),
-            classes=self.classes,
-            probabilities=np.stack([row[0] for row in scored]),
-            logits=np.stack([row[1] for row in scored]),
+        return self._predictions(
+            tuple(sample.filename for sample in samples),
+            scored,
             labels=np.asarray(labels, dtype=np.int64),
             groups=tuple(sample.group for sample in samples),
         )
@@ -154,26 +173,89 @@ class Predictor:
             The answers to those that can be read, in order, each label -1; and, for the others, why
             not.
         """
-        score = functools.partial(_score_file, self.engine, self.preprocessing)
-        scored = tracked(self.executor.map(score, paths), progress, "predicting", len(paths))
-        read, unreadable = [], []
-        for path, found in zip(paths, scored, strict=True):
+        scored = self.executor.map(self._score_file, paths)
+        names, read, unreadable = [], [], []
+        for path, found in zip(
+            paths, tracked(scored, progress, "predicting", len(paths)), strict=True
+        ):
+            name = printable(str(path))
             if isinstance(found, ImageError):
-                unreadable.append(
-                    Answer(source=printable(str(path)), probabilities=None, error=found.what)
-                )
+                unreadable.append(Answer(source=name, probabilities=None, error=found.what))
             else:
-                read.append((printable(str(path)), *found))
-        shape = (len(read), len(self.classes))
-        answers = Predictions(
-            samples=tuple(row[0] for row in read),
-            classes=self.classes,
-            probabilities=np.array([row[1] for row in read], np.float32).reshape(shape),
-            logits=np.array([row[2] for row in read], np.float32).reshape(shape),
+                names.append(name)
+                read.append(found)
+        answers = self._predictions(
+            tuple(names),
+            read,
             labels=np.full(len(read), UNKNOWN_LABEL, dtype=np.int64),
             groups=("",) * len(read),
         )
         return answers, unreadable
+
+    def _answer(self, path: Path) -> Answer:
+        source = printable(str(path))
+        try:
+            image = decode(path, short_side_px=self.preprocessing.needed_short_side_px)
+        except ImageError as error:
+            return Answer(source=source, probabilities=None, error=error.what)
+        scores = self._scores(image)
+        threshold = self.unknown_threshold
+        return Answer(
+            source=source,
+            probabilities=scores.probabilities,
+            familiarity=scores.familiarity,
+            is_unknown=threshold is not None
+            and scores.familiarity is not None
+            and scores.familiarity < threshold,
+        )
+
+    def _score(self, path: Path) -> _Scores:
+        return self._scores(
+            decode_photo(path, short_side_px=self.preprocessing.needed_short_side_px)
+        )
+
+    def _score_file(self, path: Path) -> _Scores | ImageError:
+        try:
+            return self._scores(decode(path, short_side_px=self.preprocessing.needed_short_side_px))
+        except ImageError as error:
+            return error
+
+    def _scores(self, image: NDArray[np.uint8]) -> _Scores:
+        names = ["probabilities", "activation", *([FAMILIARITY] if self._says_familiarity else [])]
+        probabilities, activation, *familiarity = self.engine.run(image[None], names)
+        return _Scores(
+            probabilities[0],
+            activation[0].mean(axis=(1, 2)),
+            float(familiarity[0][0]) if familiarity else None,
+        )
+
+    def _predictions(
+        self,
+        samples: tuple[str, ...],
+        scored: Sequence[_Scores],
+        *,
+        labels: NDArray[np.int64],
+        groups: tuple[str, ...],
+    ) -> Predictions:
+        shape = (len(samples), len(self.classes))
+        return Predictions(
+            samples=samples,
+            classes=self.classes,
+            probabilities=np.array([row.probabilities for row in scored], np.float32).reshape(
+                shape
+            ),
+            logits=np.array([row.logits for row in scored], np.float32).reshape(shape),
+            labels=labels,
+            groups=groups,
+            familiarity=np.array([row.familiarity for row in scored], np.float32)
+            if self._says_familiarity
+            else None,
+        )
+
+
+def _matrix(rows: Sequence[NDArray[np.float32]], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Stack rows, also where there are none."""
+    return np.array(rows, dtype=np.float32).reshape(shape)
 
 
 def embed(
@@ -191,53 +273,28 @@ def embed(
     return executor.map(functools.partial(_embedding, engine, preprocessing), paths)
 
 
-def logits_of(
+def logits_and_embeddings(
     engine: Engine,
     paths: Iterable[Path],
     preprocessing: Preprocessing,
     *,
     executor: Executor,
-) -> NDArray[np.float32]:
-    """Compute the logits of photos, ``float32 (N, C)``, in order.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Compute the logits ``float32 (N, C)`` and the embeddings ``(N, D)`` of photos, in order.
 
     Raises:
         DataError: A photo cannot be read.
     """
-    rows = executor.map(functools.partial(_score, engine, preprocessing), paths)
-    return np.stack([logits for _, logits in rows])
+    rows = list(executor.map(functools.partial(_logits, engine, preprocessing), paths))
+    return np.stack([logits for logits, _ in rows]), np.stack([row for _, row in rows])
 
 
-def _answer(engine: Engine, preprocessing: Preprocessing, path: Path) -> Answer:
-    try:
-        image = decode(path, short_side_px=preprocessing.needed_short_side_px)
-    except ImageError as error:
-        return Answer(source=printable(str(path)), probabilities=None, error=error.what)
-    probabilities = _first(engine.run(image[None], ["probabilities"]))
-    return Answer(source=printable(str(path)), probabilities=probabilities)
-
-
-def _score(
+def _logits(
     engine: Engine, preprocessing: Preprocessing, path: Path
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return _scores(engine, decode_photo(path, short_side_px=preprocessing.needed_short_side_px))
-
-
-def _score_file(
-    engine: Engine, preprocessing: Preprocessing, path: Path
-) -> tuple[NDArray[np.float32], NDArray[np.float32]] | ImageError:
-    try:
-        image = decode(path, short_side_px=preprocessing.needed_short_side_px)
-    except ImageError as error:
-        return error
-    return _scores(engine, image)
-
-
-def _scores(
-    engine: Engine, image: NDArray[np.uint8]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Probabilities and logits of one image."""
-    probabilities, activation = engine.run(image[None], ["probabilities", "activation"])
-    return probabilities[0], activation[0].mean(axis=(1, 2))
+    image = decode_photo(path, short_side_px=preprocessing.needed_short_side_px)
+    activation, embedding = engine.run(image[None], ["activation", "embedding"])
+    return activation[0].mean(axis=(1, 2)), embedding[0]
 
 
 def _embedding(engine: Engine, preprocessing: Preprocessing, path: Path) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from lineament.models.classifier import Classifier
 from lineament.models.heads import Head, create_head
 from lineament.models.stored_graph import stored_graph
 from lineament.training.checking import is_convex
-from lineament.training.features import frozen_features
+from lineament.training.features import Part, frozen_features
 from lineament.training.head_on_features import fit_head_on_features
 from lineament.training.heads import fit_head
 from lineament.training.optimisation.freezing import checked_stages
@@ -33,6 +33,7 @@ class Solved:
     Attributes:
         head: The head.
         graph: The backbone's.
+        train: Embeddings of the training photos, ``float32 (M, D)``, and labels ``int64 (M,)``.
         validation: Embeddings of the validation photos, ``float32 (N, D)``.
         chosen: What validation chose.
         history: One row per epoch or per tried regularisation.
@@ -41,6 +42,7 @@ class Solved:
 
     head: Head
     graph: onnx.ModelProto
+    train: Part
     validation: NDArray[np.float32]
     chosen: Mapping[str, object]
     history: tuple[Mapping[str, object], ...]
@@ -133,6 +135,7 @@ def solve_head(
         return Solved(
             head=head,
             graph=graph,
+            train=train,
             validation=validation[0],
             chosen=chosen,
             history=tuple(history),
@@ -153,6 +156,7 @@ def solve_head(
     return Solved(
         head=head,
         graph=graph,
+        train=train,
         validation=validation[0],
         chosen={
             "regularisation": solved.regularisation,

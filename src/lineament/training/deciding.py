@@ -1,12 +1,13 @@
 """Deciding: what validation says of a trained model, and the thresholds that it chooses."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lineament.artifacts.decisions import Decisions
 from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.run import ValidationFigures
 from lineament.measure.calibration import Temperature
-from lineament.measure.conformal import conformal_threshold
+from lineament.measure.conformal import conformal_threshold, least_score
 from lineament.measure.intervals import group_numbers
 from lineament.measure.selective import confidence_for
 from lineament.measure.shares import share_interval
@@ -31,19 +32,22 @@ def figures_of(validation: Predictions, temperature: Temperature) -> ValidationF
     )
 
 
-def decisions_of(validation: Predictions, *, set_coverage: float) -> Decisions:
+def decisions_of(
+    validation: Predictions, *, unknown_share: float, set_coverage: float
+) -> Decisions:
     """Choose the thresholds of a model.
 
     Args:
         validation: Its answers to the validation photos, after calibration, every label known.
+        unknown_share: The part of known photos that may be called unknown, 0 to 1.
         set_coverage: How often a set of classes is to hold the true one, 0 to 1.
     """
     groups = _groups(validation)
     return Decisions(
         photos=len(validation.samples),
         groups=None if groups is None else len(set(groups)),
-        unknown_share=0.0,
-        unknown_threshold=None,
+        unknown_share=unknown_share,
+        unknown_threshold=_unknown_threshold(validation, unknown_share, groups),
         set_coverage=set_coverage,
         set_threshold=conformal_threshold(
             validation.probabilities, validation.labels, coverage=set_coverage, groups=groups
@@ -57,7 +61,15 @@ def decisions_of(validation: Predictions, *, set_coverage: float) -> Decisions:
     )
 
 
-def _groups(validation: Predictions) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
+def _unknown_threshold(
+    validation: Predictions, share: float, groups: NDArray[np.int64] | None
+) -> float | None:
+    if validation.familiarity is None or share == 0:
+        return None
+    return least_score(validation.familiarity, 1 - share, groups=groups)
+
+
+def _groups(validation: Predictions) -> NDArray[np.int64] | None:
     if not any(validation.groups):
         return None
     return np.asarray(group_numbers(validation.groups), dtype=np.int64)

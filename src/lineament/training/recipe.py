@@ -201,7 +201,8 @@ class LoopFields(Config):
     )
     patience: int | None = option(
         None,
-        help="stop after so many epochs without a lower validation loss; none: never",
+        help="stop after so many epochs without a lower validation loss than the epochs before; "
+        "none: never",
         minimum=1,
     )
     batch_size: int = option(32, help="photos per forward pass", minimum=1)
@@ -237,6 +238,13 @@ class TrainConfig(LoopFields, OptimisationFields, AugmentationFields, ModelField
         None,
         help="mode head: L2 weight of a linear head per sample; none given: chosen on validation",
         minimum=0.0,
+    )
+    unknown_share: float = option(
+        0.05,
+        help="the part of known photos that may be called unknown, settled on validation; 0: no "
+        "photo is",
+        minimum=0.0,
+        maximum=0.5,
     )
     set_coverage: float = option(
         0.95,

@@ -1,6 +1,7 @@
 """Train: a dataset in, a run out, whichever of the three modes."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -30,10 +31,11 @@ from lineament.core.files import atomic_folder, require_free
 from lineament.core.machine import machine, versions
 from lineament.core.progress import QUIET, Progress
 from lineament.measure.calibration import fit_temperature, softmax
+from lineament.measure.familiarity import Familiarity, fit_familiarity
 from lineament.models.classifier import Classifier
 from lineament.models.graph import backbone_graph, classifier_graph
 from lineament.runtime.engines import OnnxRuntimeEngine
-from lineament.runtime.predictor import logits_of
+from lineament.runtime.predictor import logits_and_embeddings
 from lineament.training.assembling import (
     both_pixels,
     make_backbone,
@@ -42,6 +44,7 @@ from lineament.training.assembling import (
 )
 from lineament.training.checking import checked
 from lineament.training.deciding import decisions_of, figures_of
+from lineament.training.features import Part
 from lineament.training.fitting.budget import Clock, seconds_of
 from lineament.training.fitting.checkpoints import Checkpoints, State
 from lineament.training.fitting.fit import fit
@@ -50,6 +53,7 @@ from lineament.training.fitting.processes import (
     is_main_process,
     n_processes,
 )
+from lineament.training.known import some_embeddings
 from lineament.training.recipe import TrainConfig
 
 __all__ = ["TrainConfig", "train"]
@@ -63,10 +67,24 @@ APART_NATS, APART_FRACTION = 0.05, 0.1
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Trained:
-    """A trained model, before calibration."""
+    """A trained model, before calibration.
+
+    Attributes:
+        model: In PyTorch.
+        graph: The backbone's.
+        train: Embeddings of training photos, all or enough of them, with their labels.
+        validation: Embeddings of the validation photos, ``float32 (N, D)``.
+        validation_logits: Their logits, ``float32 (N, C)``.
+        chosen: What validation chose.
+        history: One row per epoch or per tried regularisation.
+        training: What it cost, or what computed the frozen features.
+        layers: The values of each trained layer at each epoch.
+    """
 
     model: Classifier
     graph: onnx.ModelProto
+    train: Part
+    validation: FloatArray
     validation_logits: FloatArray
     chosen: Mapping[str, object]
     history: tuple[Mapping[str, object], ...]
@@ -187,6 +205,8 @@ def _train_head(
     return _Trained(
         model=Classifier(backbone, solved.head, mirrored_view=recipe.mirrored_view),
         graph=solved.graph,
+        train=solved.train,
+        validation=solved.validation,
         validation_logits=logits,
         chosen=solved.chosen,
         history=solved.history,
@@ -232,17 +252,24 @@ def _train_layers(
     model = model.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs lack it
     progress.note("writing the graph")
     graph = backbone_graph(model.backbone)
-    shipped = _shipped(graph, model, temperature=1.0)
     # Calibrated on what ships: float32 through ONNX Runtime, whatever precision it was trained in.
-    logits = logits_of(
-        OnnxRuntimeEngine(shipped, name="the trained graph"),
+    shipped = OnnxRuntimeEngine(
+        _shipped(graph, model, temperature=1.0, familiarity=None), name="the trained graph"
+    )
+    preprocessing = model.backbone.preprocessing
+    logits, embeddings = logits_and_embeddings(
+        shipped,
         [data.path(each) for each in data.samples("validation")],
-        model.backbone.preprocessing,
+        preprocessing,
         executor=executor,
     )
     return _Trained(
         model=model,
         graph=graph,
+        train=some_embeddings(
+            data, shipped, preprocessing, seed=recipe.seed, executor=executor, progress=progress
+        ),
+        validation=embeddings,
         validation_logits=logits,
         chosen={"epoch": outcome.epoch, "validation_loss": outcome.validation_loss},
         history=outcome.history,
@@ -251,7 +278,13 @@ def _train_layers(
     )
 
 
-def _shipped(graph: onnx.ModelProto, model: Classifier, *, temperature: float) -> bytes:
+def _shipped(
+    graph: onnx.ModelProto,
+    model: Classifier,
+    *,
+    temperature: float,
+    familiarity: Familiarity | None,
+) -> bytes:
     """The whole graph, from pixels to probabilities."""
     return classifier_graph(
         graph,
@@ -259,6 +292,7 @@ def _shipped(graph: onnx.ModelProto, model: Classifier, *, temperature: float) -
         model.head.spec(),
         temperature=temperature,
         mirrored_view=model.mirrored_view,
+        familiarity=familiarity,
     )
 
 
@@ -297,6 +331,9 @@ def _write(
     model, samples = trained.model, data.samples("validation")
     labels = np.asarray([each.label for each in samples], dtype=np.int64)
     temperature = fit_temperature(trained.validation_logits, labels)
+    embeddings, known = trained.train
+    learnt = fit_familiarity(embeddings, known, n_classes=len(data.classes))
+    familiarity = learnt.scaled_by(trained.validation)
     training = dict(trained.training)
     warning = _apart(trained.chosen, temperature.nll_before)
     if warning:
@@ -309,7 +346,17 @@ def _write(
         logits=trained.validation_logits,
         labels=labels,
         groups=tuple(each.group for each in samples),
+        familiarity=familiarity(trained.validation),
     )
+    decisions = decisions_of(
+        answers, unknown_share=recipe.unknown_share, set_coverage=recipe.set_coverage
+    )
+    if recipe.unknown_share and decisions.unknown_threshold is None:
+        progress.note(
+            f"no photo will be called unknown: a share of {recipe.unknown_share:g} needs "
+            f"{math.ceil(1 / recipe.unknown_share) - 1} validation photos or more, each a group of "
+            "its own where photos are grouped"
+        )
     card = RunCard(
         mode=recipe.mode,
         classes=data.classes,
@@ -327,10 +374,13 @@ def _write(
         versions=versions(),
         machine=machine(),
         validation=figures_of(answers, temperature),
-        decisions=decisions_of(answers, set_coverage=recipe.set_coverage),
+        decisions=decisions,
     )
     with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
-        (folder / GRAPH).write_bytes(_shipped(trained.graph, model, temperature=temperature.value))
+        shipped = _shipped(
+            trained.graph, model, temperature=temperature.value, familiarity=familiarity
+        )
+        (folder / GRAPH).write_bytes(shipped)
         tensors = {key: value.contiguous() for key, value in model.state_dict().items()}
         (folder / WEIGHTS).write_bytes(save(tensors))  # its `save_file` makes files private
         answers.write_parquet(folder / "predictions" / "validation.parquet")

@@ -1,5 +1,6 @@
 """A bundle is its run's graph with a card, and is only made when PyTorch says the same."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -15,9 +16,12 @@ from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.run import Run
 from lineament.core.errors import ArtifactError, GateError, UsageError
 from lineament.core.files import sha256_file
+from lineament.exporting import export as exporting
 from lineament.exporting.export import export
 from lineament.exporting.golden import golden_files
 from lineament.imaging.decode import decode
+from lineament.measure.familiarity import Familiarity
+from lineament.models.graph import familiarity_of
 from lineament.runtime.engines import OnnxRuntimeEngine
 
 
@@ -134,6 +138,32 @@ def test_card_says_how_far_the_engines_were_apart(card: BundleCard) -> None:
     assert (card.parity["against"], card.parity["allowed"]) == ("PyTorch float32", 1e-3)
 
 
+def test_golden_photos_carry_the_familiarity_of_pytorch(card: BundleCard) -> None:
+    stated = card.parity["familiarity"]
+
+    assert isinstance(stated, dict)
+    assert stated["allowed"] == 1e-2
+    assert stated["photos"].keys() == golden_files().keys()
+    assert max(stated["photos"].values()) < 1e-4
+    values = [photo.familiarity for photo in card.golden]
+    assert all(value is not None and 0 <= value <= 1 for value in values)
+
+
+def test_a_graph_whose_familiarity_is_another_is_refused(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moved(graph: onnx.ModelProto) -> Familiarity:
+        found = familiarity_of(graph)
+        assert found is not None
+        return dataclasses.replace(found, middle=found.middle + 3 * found.spread)
+
+    monkeypatch.setattr(exporting, "familiarity_of", moved)
+
+    with pytest.raises(GateError, match=r"by more than 0\.01 in familiarity"):
+        export(small_run, tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_bundle_names_no_path_of_the_machine_but_the_datasets(
     small_bundle: Path, small_run: Run
 ) -> None:
@@ -205,7 +235,7 @@ def test_run_whose_graph_answers_differently_is_refused_and_leaves_no_file(
         "0.001 in a probability."
     )
     assert caught.value.fix == (
-        "Train again; if it happens again, report the backbone, for its graph is wrong."
+        "Train again; if it happens again, report the backbone: its graph is wrong."
     )
     assert caught.value.at
     assert list((tmp_path / "out").iterdir()) == []

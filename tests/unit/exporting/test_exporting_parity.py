@@ -1,5 +1,7 @@
 """What differs by more than a thousandth, or is not a number, is not shipped."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,7 @@ def test_difference_above_a_thousandth_is_refused_with_every_photo_named() -> No
         "run was not exported: its graph answers differently from PyTorch, by more than 0.001 in a "
         "probability.\n"
         "  at:  odd (0.0012), grey (0.5)\n"
-        "  fix: Train again; if it happens again, report the backbone, for its graph is wrong."
+        "  fix: Train again; if it happens again, report the backbone: its graph is wrong."
     )
 
 
@@ -41,3 +43,19 @@ def test_largest_difference_is_the_largest_of_any_photo() -> None:
 def test_largest_difference_is_no_number_where_any_is_none() -> None:
     assert np.isnan(parity(usual=1e-6, odd=float("nan")).largest)
     assert np.isnan(parity(odd=float("nan"), usual=1e-6).largest)
+
+
+def test_familiarity_may_differ_by_a_hundredth_and_no_more() -> None:
+    near = dataclasses.replace(parity(usual=0.0), familiarity_differences={"usual": 0.01})
+    require_parity(near, name="run")
+
+    far = dataclasses.replace(near, familiarity_differences={"usual": 0.0, "odd": 0.011})
+    with pytest.raises(GateError) as caught:
+        require_parity(far, name="run")
+
+    assert str(caught.value) == (
+        "run was not exported: its graph answers differently from PyTorch, by more than 0.01 in "
+        "familiarity.\n"
+        "  at:  odd (0.011)\n"
+        "  fix: Train again; if it happens again, report the backbone: its graph is wrong."
+    )

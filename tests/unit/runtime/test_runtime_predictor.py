@@ -1,5 +1,7 @@
 """Each file gets its own answer or its own reason, in order, and the same one every time."""
 
+import copy
+import dataclasses
 import itertools
 import json
 import subprocess
@@ -7,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,7 +21,10 @@ from lineament.core.errors import DataError, UsageError
 from lineament.core.executor import LocalExecutor
 from lineament.imaging.decode import decode
 from lineament.preparation.build import PrepareConfig, prepare
-from lineament.runtime.predictor import Answer, Predictor, logits_of
+from lineament.runtime.predictor import Answer, Predictor, embed, logits_and_embeddings
+
+# Of before graphs said how familiar a photo is.
+STORED_BUNDLE = Path(__file__).parents[2] / "contract" / "bundle-schema-1.onnx"
 
 
 @pytest.fixture(scope="module")
@@ -165,11 +171,88 @@ def test_logits_are_the_same_with_and_without_probabilities(
 ) -> None:
     paths = [drawn_dataset.path(sample) for sample in drawn_dataset.samples("test")]
 
-    logits = logits_of(
+    logits, embeddings = logits_and_embeddings(
         predictor.engine, paths, predictor.preprocessing, executor=LocalExecutor(workers=2)
     )
 
     assert np.array_equal(logits, predictor.predict_split(drawn_dataset, "test").logits)
+    alone = embed(predictor.engine, paths, predictor.preprocessing, executor=LocalExecutor(1))
+    assert np.array_equal(embeddings, np.stack(list(alone)))
+
+
+def with_threshold(predictor: Predictor, threshold: float | None) -> Predictor:
+    """The same model with another threshold for unknown photos."""
+    assert predictor.decisions is not None
+    other = copy.copy(predictor)
+    other.decisions = dataclasses.replace(predictor.decisions, unknown_threshold=threshold)
+    return other
+
+
+def test_familiarity_of_files_and_of_a_split_is_the_same(
+    predictor: Predictor, drawn_dataset: Dataset
+) -> None:
+    split = predictor.predict_split(drawn_dataset, "test")
+    paths = [drawn_dataset.path(sample) for sample in drawn_dataset.samples("test")]
+
+    answers = list(predictor.predict(paths))
+    files, _ = predictor.predict_files(paths)
+
+    assert split.familiarity is not None
+    assert files.familiarity is not None
+    assert [answer.familiarity for answer in answers] == split.familiarity.tolist()
+    assert files.familiarity.tolist() == split.familiarity.tolist()
+    assert 0 <= split.familiarity.min() < split.familiarity.max() <= 1
+
+
+def test_photos_below_the_threshold_are_unknown_and_keep_their_probabilities(
+    predictor: Predictor, drawn_dataset: Dataset
+) -> None:
+    paths = [drawn_dataset.path(sample) for sample in drawn_dataset.samples("test")]
+    values = sorted(cast(float, answer.familiarity) for answer in predictor.predict(paths))
+    judging = with_threshold(predictor, values[4])
+
+    answers = list(judging.predict(paths))
+
+    assert judging.unknown_threshold == values[4]
+    assert sum(answer.is_unknown for answer in answers) == 4  # at the threshold it is known
+    assert all(cast(float, each.familiarity) < values[4] for each in answers if each.is_unknown)
+    plain = predictor.predict(paths)
+    for answer, other in zip(answers, plain, strict=True):
+        assert np.array_equal(answer.probabilities, other.probabilities)  # type: ignore[arg-type]
+
+
+def test_without_a_threshold_no_photo_is_unknown(
+    predictor: Predictor, photo_files: list[Path]
+) -> None:
+    answers = list(with_threshold(predictor, None).predict(photo_files))
+
+    assert not any(answer.is_unknown for answer in answers)
+    assert all(answer.familiarity is not None for answer in answers)
+
+
+def test_a_file_that_cannot_be_read_is_neither_familiar_nor_unknown(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no photo")
+
+    (answer,) = with_threshold(predictor, 1.0).predict([broken])
+
+    assert (answer.familiarity, answer.is_unknown) == (None, False)
+
+
+def test_a_graph_that_says_no_familiarity_still_answers(
+    predictor: Predictor, drawn_dataset: Dataset
+) -> None:
+    old = Predictor(STORED_BUNDLE)
+    photo = drawn_dataset.path(drawn_dataset.samples("test")[0])
+
+    (answer,) = old.predict([photo])
+    files, _ = old.predict_files([photo])
+
+    assert old.unknown_threshold is None
+    assert (answer.familiarity, answer.is_unknown) == (None, False)
+    assert files.familiarity is None
 
 
 def renamed_dataset(write_kinds: Callable[..., Path], root: Path, names: dict[str, str]) -> Dataset:

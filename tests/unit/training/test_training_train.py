@@ -1,6 +1,7 @@
 """Training makes a whole run or none, the same for the same seed, without the test split."""
 
 import csv
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,10 +17,10 @@ from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.run import Run
 from lineament.core.errors import ArtifactError, UsageError
 from lineament.core.executor import LocalExecutor
-from lineament.core.progress import QUIET
+from lineament.core.progress import QUIET, Quiet
 from lineament.preparation.build import PrepareConfig, prepare
 from lineament.runtime.engines import OnnxRuntimeEngine
-from lineament.runtime.predictor import Predictor, embed, logits_of
+from lineament.runtime.predictor import Predictor, embed, logits_and_embeddings
 from lineament.training import train as training
 from lineament.training.heads import fit_head
 from lineament.training.recipe import TrainConfig
@@ -353,10 +354,13 @@ def test_batch_norm_that_learns_on_enlarged_photos_ships_as_it_was_trained(
 def test_graph_that_answers_otherwise_than_training_is_told(
     drawn_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def swapped(*arguments: object, **settings: object) -> NDArray[np.float32]:
-        return logits_of(*arguments, **settings)[:, ::-1] * 9  # type: ignore[arg-type]
+    def swapped(
+        *arguments: object, **settings: object
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        logits, embeddings = logits_and_embeddings(*arguments, **settings)  # type: ignore[arg-type]
+        return logits[:, ::-1] * 9, embeddings
 
-    monkeypatch.setattr(training, "logits_of", swapped)
+    monkeypatch.setattr(training, "logits_and_embeddings", swapped)
     config = TrainConfig(
         mode="scratch", backbone="custom_cnn", widths=(8, 8), size_px=16, epochs=2, batch_size=16
     )
@@ -366,3 +370,56 @@ def test_graph_that_answers_otherwise_than_training_is_told(
     warnings = cast(list[str], run.card.training["warnings"])
     (warning,) = [each for each in warnings if each.startswith("the graph that ships")]
     assert "it answers otherwise than what was trained" in warning
+
+
+def test_validation_photos_settle_what_is_unknown(small_run: Run, drawn_dataset: Dataset) -> None:
+    decisions = small_run.card.decisions
+    assert decisions is not None
+    assert decisions.unknown_share == 0.05
+    stored = Predictions.read_parquet(small_run.root / "predictions" / "validation.parquet")
+    answered = Predictor(small_run.root).predict_split(drawn_dataset, "validation")
+
+    assert stored.familiarity is not None
+    assert answered.familiarity is not None
+    assert np.allclose(stored.familiarity, answered.familiarity, atol=1e-4)
+    ranked = np.sort(stored.familiarity)
+    allowed = int((len(ranked) + 1) * 0.05 + 1e-9)
+    assert decisions.unknown_threshold == (float(ranked[allowed - 1]) if allowed else None)
+
+
+def test_too_few_validation_photos_are_told_and_nothing_is_unknown(
+    drawn_dataset: Dataset, tmp_path: Path
+) -> None:
+    notes: list[str] = []
+
+    class Told(Quiet):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    config = dataclasses.replace(SMALL, unknown_share=0.001)
+
+    run = train(drawn_dataset, tmp_path / "run", config=config, progress=Told())
+
+    assert run.card.decisions is not None
+    assert run.card.decisions.unknown_threshold is None
+    assert (
+        "no photo will be called unknown: a share of 0.001 needs 999 validation photos or more, "
+        "each a group of its own where photos are grouped" in notes
+    )
+
+
+def test_trained_layers_learn_what_is_known_from_the_trained_graph(
+    drawn_dataset: Dataset, tmp_path: Path
+) -> None:
+    config = TrainConfig(
+        mode="scratch", backbone="custom_cnn", widths=(8, 8), size_px=16, epochs=2, batch_size=16
+    )
+
+    run = train(drawn_dataset, tmp_path / "run", config=config)
+
+    stored = Predictions.read_parquet(run.root / "predictions" / "validation.parquet")
+    answered = Predictor(run.root).predict_split(drawn_dataset, "validation")
+    assert stored.familiarity is not None
+    assert answered.familiarity is not None
+    assert np.allclose(stored.familiarity, answered.familiarity, atol=1e-4)
+    assert np.median(stored.familiarity) == pytest.approx(0.5, abs=0.05)

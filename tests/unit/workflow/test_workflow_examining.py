@@ -42,6 +42,8 @@ def test_photos_of_something_else_are_set_against_the_measured_ones(
     for path in photo_files:
         shutil.move(path, folder)
     (folder / "broken.jpg").write_bytes(b"no photo")
+    familiar = fresh.path(fresh.samples("train")[0])
+    shutil.copy(familiar, folder / f"familiar{familiar.suffix}")
 
     report = evaluate(
         small_run.root, fresh, tmp_path / "r", config=EvaluateConfig(unknown=str(folder))
@@ -49,9 +51,18 @@ def test_photos_of_something_else_are_set_against_the_measured_ones(
 
     found = report.unknowns
     assert found is not None
-    assert (found.known, found.unknown, found.unreadable) == (30, len(photo_files), 1)
+    assert (found.known, found.unknown, found.unreadable) == (30, len(photo_files) + 1, 1)
     assert found.source == str(folder)
-    assert found.passed[0].thumbnail
+    assert [score.name for score in found.scores] == [
+        "familiarity",
+        "maximum probability",
+        "energy",
+    ]
+    assert "familiar" in {Path(each.source).stem for each in found.passed}
+    assert all(each.thumbnail for each in found.passed)
+    refused = found.unknown_refused
+    assert refused is not None
+    assert refused.value == 1 - len(found.passed) / found.unknown
     assert read_report(tmp_path / "r") == report
     page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
     assert "Photos of something else" in page

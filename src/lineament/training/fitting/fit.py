@@ -183,7 +183,7 @@ class _Loop:
             reason = reason or self.reason(interruption)
             if reason:
                 return reason
-            if self.config.patience and place.epoch > place.best_epoch + self.config.patience:
+            if self.config.patience and place.idle_epochs >= self.config.patience:
                 return "patience"
             if place.epoch <= place.epochs:
                 self.save()

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 Row = dict[str, object]
 
@@ -68,6 +68,17 @@ class Place:
         self.step += 1
         done = (self.epoch - 1) * self.steps + self.step
         self.done = min(1.0, max(self.done, done / (self.epochs * self.steps)))
+
+    @property
+    def idle_epochs(self) -> int:
+        """Epochs that were judged since the trained one with the least validation loss.
+
+        The start is left out: training that begins with a fitted head first loses by moving the
+        layers under it, and may well be falling steadily when it has yet to reach where it began.
+        """
+        losses = [cast(float, row["validation_loss"]) for row in self.history if row["epoch"]]
+        numbers = [loss for loss in losses if not math.isnan(loss)]
+        return len(losses) - 1 - losses.index(min(numbers)) if numbers else len(losses)
 
     def turn(self) -> None:
         """Go to the next epoch."""
