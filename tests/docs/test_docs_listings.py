@@ -35,6 +35,7 @@ READY = {  # what a page's reader has made with the pages before it
     "docs/how-to/compare.md": ("dataset",),
     "docs/how-to/explain.md": ("run",),
     "docs/how-to/ship.md": ("run",),
+    "docs/how-to/kaggle.md": ("model.onnx",),
 }
 RECIPES = {  # how that is made
     "dataset": ("prepare", "photos", "--out", "dataset"),
@@ -49,7 +50,7 @@ PER_CLASS = 70  # leaves ten test photos of each class, below which evaluation w
 EXPRESSIONS = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
 WORLD = (
     *("photos", "camera", "faces", "divided", "flat", "labels.csv", "natural", "celeba", "grown"),
-    *("hard.csv", "messy"),
+    *("hard.csv", "messy", "sample.csv"),
 )
 
 FENCE = re.compile(r"^```(console|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -200,6 +201,8 @@ def draw_tables(folder: Path) -> None:
     (folder / "labels.csv").write_text(f"{table}\n", encoding="utf-8")
     hard = "filename\ncat/01.jpg\ncat/02.jpg\ndog/61.jpg\n"
     (folder / "hard.csv").write_text(hard, encoding="utf-8")
+    sample = "id,label\ncat/03,cat\ndog/01,cat\ncat/01,cat\n"
+    (folder / "sample.csv").write_text(sample, encoding="utf-8")
 
 
 def draw_mess(

@@ -488,3 +488,59 @@ def test_full_disk_behind_stdout_is_an_error_and_no_bug(
 
     assert "Traceback" not in done.stderr
     assert done.returncode not in (0, 1)
+
+
+def test_submission_fills_the_sample_and_nothing_else(
+    folder: Path, chain: Path, warm: Callable[..., Result]
+) -> None:
+    (folder / "sample.csv").write_text("id,label\nstripes,disc\ndisc,disc\n")
+
+    done = warm(
+        *("predict", chain / "model.onnx", "stripes.png", "square.png", "disc.png"),
+        *("--submission", "sample.csv", "--csv", "submission.csv"),
+        cwd=folder,
+    )
+
+    said = dict(line.split("\t")[:2] for line in done.stdout.splitlines())
+    assert (folder / "submission.csv").read_text() == (
+        f"id,label\nstripes,{said['stripes.png']}\ndisc,{said['disc.png']}\n"
+    )
+    assert (
+        "submission.csv: the 2 ids of sample.csv; photos that it does not ask for: 1\n"
+        in done.stderr
+    )
+    assert done.returncode == 0
+
+
+def test_submission_that_cannot_be_filled_is_not_written(
+    folder: Path, chain: Path, warm: Callable[..., Result]
+) -> None:
+    (folder / "sample.csv").write_text("id,label\nstripes,disc\nsquirrel,disc\n")
+
+    done = warm(
+        *("predict", chain / "model.onnx", "stripes.png", "--submission", "sample.csv"),
+        *("--csv", "submission.csv"),
+        cwd=folder,
+    )
+
+    assert (
+        "error: 1 of the 2 ids of sample.csv have no photo; nothing was written.\n"
+        "  at:  squirrel\n" in done.stderr
+    )
+    assert done.returncode == 3
+    assert not (folder / "submission.csv").exists()
+
+
+def test_submission_wants_a_file_to_write(
+    folder: Path, chain: Path, warm: Callable[..., Result]
+) -> None:
+    (folder / "sample.csv").write_text("id,label\ndisc,disc\n")
+
+    done = warm(
+        *("predict", chain / "model.onnx", "disc.png", "--submission", "sample.csv"), cwd=folder
+    )
+
+    assert done.stderr == (
+        "error: `--submission` needs a file to write.\n  fix: Add `--csv submission.csv`.\n"
+    )
+    assert done.returncode == 2

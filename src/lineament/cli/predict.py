@@ -13,6 +13,7 @@ from lineament.core.errors import DataError, UsageError
 from lineament.core.files import require_free, write_text
 from lineament.runtime.predictor import Answer, Predictor
 from lineament.runtime.sources import photo_files
+from lineament.runtime.submission import check_columns, read_sample, submission_text
 
 UNKNOWN = "unknown"
 # What every row has; `confidence` is that of `nearest`, the most probable class.
@@ -23,6 +24,13 @@ COLUMNS = ("filename", "label", "confidence", "error", "familiarity", "nearest")
 @click.argument("model", type=flags.PATH, metavar="BUNDLE")
 @click.argument("paths", type=flags.PATH, nargs=-1, metavar="PATH...")
 @click.option("--csv", "csv_file", type=flags.PATH, metavar="FILE", help="Also write a CSV file.")
+@click.option(
+    "--submission",
+    "sample_file",
+    type=flags.PATH,
+    metavar="SAMPLE",
+    help="Write --csv as this sample of a competition has it: its ids, order and columns.",
+)
 @click.option("--top", type=int, default=1, show_default=True, help="Classes per photo.")
 @click.option("--never-unknown", is_flag=True, help="Answer also what the model does not know.")
 @click.option("--overwrite", is_flag=True, help="Replace what stands at --csv.")
@@ -33,6 +41,7 @@ def command(
     model: Path,
     paths: tuple[Path, ...],
     csv_file: Path | None,
+    sample_file: Path | None,
     top: int,
     never_unknown: bool,
     overwrite: bool,
@@ -45,10 +54,15 @@ def command(
     A file that cannot be read keeps its row, with the reason, and the exit code is then 3. A run
     serves as well as a bundle. Needs no torch.
     """
+    if sample_file is not None and csv_file is None:
+        raise UsageError("`--submission` needs a file to write.", fix="Add `--csv submission.csv`.")
     files = photo_files(paths)
     if csv_file is not None:
         require_free(csv_file, overwrite=overwrite, flag="--csv")
+    sample = None if sample_file is None else read_sample(sample_file)
     predictor = Predictor(model)
+    if sample is not None:
+        check_columns(sample, predictor.classes)  # before an hour of photos
     if not 1 <= top <= len(predictor.classes):
         raise UsageError(
             f"`--top` must be from 1 to {len(predictor.classes)}, the number of classes, got "
@@ -59,9 +73,16 @@ def command(
     if never_unknown:
         answers = [dataclasses.replace(answer, is_unknown=False) for answer in answers]
     rows = [_row(predictor, answer, top) for answer in answers]
-    if csv_file is not None:
-        write_text(csv_file, _csv_text(rows, top), overwrite=overwrite, flag="--csv")
     console = Console(as_json=as_json)
+    if csv_file is not None:
+        text = _csv_text(rows, top)
+        if sample is not None:
+            text, left_out = submission_text(sample, answers, predictor.classes)
+            console.talk(
+                f"{csv_file}: the {len(sample.ids):,} ids of {sample_file}"
+                + (f"; photos that it does not ask for: {left_out:,}" if left_out else "")
+            )
+        write_text(csv_file, text, overwrite=overwrite, flag="--csv")
     document = {"bundle": str(model), "classes": list(predictor.classes), "predictions": rows}
     console.result(
         document,

@@ -1,0 +1,224 @@
+"""A submission has exactly the sample's ids, order and columns, or is not written."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lineament.core.errors import DataError
+from lineament.runtime.predictor import Answer
+from lineament.runtime.submission import check_columns, read_sample, submission_text
+
+CLASSES = ("cat", "dog", "fox")
+
+
+def answer(source: str, best: int = 0, *, error: str = "") -> Answer:
+    if error:
+        return Answer(source=source, probabilities=None, error=error)
+    probabilities = np.full(3, 0.15, dtype=np.float32)
+    probabilities[best] = 0.7
+    return Answer(source=source, probabilities=probabilities)
+
+
+def filled(
+    folder: Path, text: str, answers: Sequence[Answer], classes: Sequence[str] = CLASSES
+) -> tuple[str, int]:
+    path = folder / "sample.csv"
+    path.write_bytes(text.encode("utf-8"))
+    return submission_text(read_sample(path), answers, classes)
+
+
+def test_ids_order_and_columns_are_the_samples(tmp_path: Path) -> None:
+    answers = [answer("test/1.jpg", 0), answer("test/2.jpg", 1), answer("test/3.jpg", 2)]
+
+    text, left_out = filled(tmp_path, "Id,Category\n3,cat\n1,cat\n2,cat\n", answers)
+
+    assert text == "Id,Category\n3,fox\n1,cat\n2,dog\n"
+    assert left_out == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["12", "12.jpg", "test/12", "test/12.jpg", "photos/test/12.jpg", "test\\12.jpg"]
+)
+def test_an_id_is_the_end_of_a_path_with_or_without_its_ending(name: str, tmp_path: Path) -> None:
+    answers = [answer("photos/test/12.jpg", 1), answer("photos/test/112.jpg")]
+
+    text, left_out = filled(tmp_path, f"id,label\n{name},cat\n", answers)
+
+    assert text == f"id,label\n{name},dog\n"
+    assert left_out == 1
+
+
+@pytest.mark.parametrize("name", ["012", "2", "12.png", "est/12.jpg", "12.jpg "])
+def test_an_id_that_is_nearly_a_photos_has_none(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        filled(tmp_path, f"id,label\n{name},cat\n", [answer("test/12.jpg")])
+
+    assert caught.value.at == (name,)
+
+
+def test_a_whole_name_goes_before_a_name_without_its_ending(tmp_path: Path) -> None:
+    answers = [answer("12.jpg", 1), answer("12.jpg.png", 2)]
+
+    assert filled(tmp_path, "id,label\n12.jpg,cat\n", answers)[0] == "id,label\n12.jpg,dog\n"
+
+
+def test_missing_ids_are_named_and_counted(tmp_path: Path) -> None:
+    names = [f"{number}.png" for number in range(13)]
+    text = "id,label\n" + "".join(f"{name},cat\n" for name in names)
+
+    with pytest.raises(DataError) as caught:
+        filled(tmp_path, text, [answer("t/0.png")])
+
+    assert str(caught.value) == (
+        f"12 of the 13 ids of {tmp_path}/sample.csv have no photo; nothing was written.\n"
+        f"  at:  {', '.join(names[1:11])} and 2 more\n"
+        "  fix: Name all test photos; an id is a file's name with or without its ending."
+    )
+
+
+def test_an_id_of_two_photos_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        filled(tmp_path, "id,label\n7,cat\n", [answer("a/7.jpg"), answer("b/7.jpg")])
+
+    assert str(caught.value) == (
+        f"1 of the ids of {tmp_path}/sample.csv fit more than one photo.\n"
+        "  at:  7: a/7.jpg and b/7.jpg\n"
+        "  fix: Name one folder of test photos, each photo once."
+    )
+
+
+def test_a_broken_photo_is_refused_if_it_is_asked_for(tmp_path: Path) -> None:
+    answers = [answer("1.jpg"), answer("2.jpg", error="not an image")]
+
+    assert filled(tmp_path, "id,label\n1,cat\n", answers) == ("id,label\n1,cat\n", 1)
+    with pytest.raises(DataError) as caught:
+        filled(tmp_path, "id,label\n1,cat\n2,cat\n", answers)
+    assert caught.value.what == (
+        f"1 of the photos that {tmp_path}/sample.csv asks for cannot be read; nothing was written."
+    )
+    assert caught.value.at == ("2.jpg (not an image)",)
+
+
+def test_an_unknown_photo_is_answered_with_its_nearest_class(tmp_path: Path) -> None:
+    probabilities = np.array([0.2, 0.5, 0.3], dtype=np.float32)
+    unknown = Answer(source="1.jpg", probabilities=probabilities, familiarity=0.0, is_unknown=True)
+
+    assert filled(tmp_path, "id,label\n1,cat\n", [unknown])[0] == "id,label\n1,dog\n"
+
+
+def test_columns_named_as_classes_get_probabilities_in_the_samples_order(tmp_path: Path) -> None:
+    text, _ = filled(tmp_path, "id,fox,cat,dog\n1,0,0,0\n", [answer("1.jpg", 1)])
+
+    (header, row) = csv.reader(text.splitlines())
+    assert header == ["id", "fox", "cat", "dog"]
+    assert [np.float32(cell) for cell in row[1:]] == [
+        np.float32(value) for value in (0.15, 0.15, 0.7)
+    ]
+
+
+def test_one_column_named_as_a_class_gets_its_probability(tmp_path: Path) -> None:
+    text, _ = filled(tmp_path, "id,dog\n1,0.5\n", [answer("1.jpg", 1)])
+
+    assert np.float32(text.split(",")[-1]) == np.float32(0.7)
+
+
+@pytest.mark.parametrize(
+    ("header", "at"),
+    [
+        ("id,cat,dog,wolf", ("no class: wolf", "no column: fox")),
+        ("id,cat,dog", ("no column: fox",)),
+        ("id,cat,dog,fox,width", ("no class: width",)),
+        ("id,label,note", ("no class: label", "no class: note", "no column: cat")),
+    ],
+)
+def test_other_columns_are_refused_and_named(
+    header: str, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    row = ",".join("0" for _ in header.split(","))
+
+    with pytest.raises(DataError) as caught:
+        filled(tmp_path, f"{header}\n{row}\n", [answer("0.jpg")])
+
+    assert (
+        caught.value.what == f"{tmp_path}/sample.csv has other columns than the model has classes."
+    )
+    assert tuple(caught.value.at)[: len(at)] == at
+
+
+def test_numbers_for_classes_with_names_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_text("id,label\n1,0\n2,0.5\n")
+
+    with pytest.raises(DataError) as caught:
+        check_columns(read_sample(path), CLASSES)
+
+    assert caught.value.what == f"{path} wants a number as `label`; the model's classes are names."
+    assert caught.value.at == ("0", "0.5")
+    check_columns(read_sample(path), ("0", "1"))  # classes that are called as it counts
+
+
+def test_ids_with_commas_quotes_and_letters_of_any_language_come_back(tmp_path: Path) -> None:
+    names = ["a,b", 'say "no"', "Ärger"]
+    sample = tmp_path / "sample.csv"
+    with sample.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["image id", "label"], *([name, "cat"] for name in names)])
+
+    text, _ = submission_text(
+        read_sample(sample), [answer(f"t/{name}.jpg", 1) for name in names], CLASSES
+    )
+
+    assert list(csv.reader(text.splitlines())) == [
+        ["image id", "label"],
+        *([name, "dog"] for name in names),
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_end_as_the_samples_do_and_the_mark_of_utf_8_is_no_part_of_the_id(
+    end: str, tmp_path: Path
+) -> None:
+    text, _ = filled(tmp_path, f"\ufeffid,label{end}1,cat{end}{end}", [answer("1.jpg", 1)])
+
+    assert text == f"id,label{end}1,dog{end}"
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "is no sample: it has no row, or no column after the id."),
+        (b"id,label\n", "is no sample: it has no row, or no column after the id."),
+        (b"id\n1\n", "is no sample: it has no row, or no column after the id."),
+        (b"id,label\n1,cat\n1,cat\n", "asks for an id more than once."),
+        (b"id,label\n1,cat,dog\n", "has rows with other than 2 cells."),
+        (b"id,cat,cat\n1,0,0\n", "names a column twice."),
+    ],
+)
+def test_what_is_no_sample_is_refused(content: bytes, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(DataError) as caught:
+        read_sample(path)
+
+    assert caught.value.what == f"{path} {what}"
+
+
+@pytest.mark.parametrize("content", [b"id,label\n\xff\xfe,cat\n", b'id,label\n"1,cat\n', None])
+def test_what_is_no_csv_or_not_there_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(DataError, match="cannot be read as a CSV file"):
+        read_sample(path)
+
+
+def test_a_hundred_thousand_ids_are_matched_in_a_moment(tmp_path: Path) -> None:
+    text = "id,label\n" + "".join(f"{number},cat\n" for number in range(100_000))
+    one = answer("t/0.jpg").probabilities
+    answers = [Answer(source=f"t/{number}.jpg", probabilities=one) for number in range(100_000)]
+
+    assert filled(tmp_path, text, answers) == (text, 0)
