@@ -90,12 +90,12 @@ class Predictor:
         self.temperature = card.temperature
         self.decisions = card.decisions
         self.executor = executor or LocalExecutor()
-        self._says_familiarity = FAMILIARITY in self.engine.outputs
+        self._also = tuple({FAMILIARITY} & set(self.engine.outputs))
 
     @property
     def unknown_threshold(self) -> float | None:
         """The least familiarity of a photo that is known; ``None`` where all photos are."""
-        if self.decisions is None or not self._says_familiarity:
+        if self.decisions is None or not self._also:
             return None
         return self.decisions.unknown_threshold
 
@@ -198,15 +198,16 @@ class Predictor:
             image = decode(path, short_side_px=self.preprocessing.needed_short_side_px)
         except ImageError as error:
             return Answer(source=source, probabilities=None, error=error.what)
-        scores = self._scores(image)
+        probabilities, *also = self.engine.run(image[None], ["probabilities", *self._also])
+        familiarity = float(also[0][0]) if also else None
         threshold = self.unknown_threshold
         return Answer(
             source=source,
-            probabilities=scores.probabilities,
-            familiarity=scores.familiarity,
+            probabilities=probabilities[0],
+            familiarity=familiarity,
             is_unknown=threshold is not None
-            and scores.familiarity is not None
-            and scores.familiarity < threshold,
+            and familiarity is not None
+            and familiarity < threshold,
         )
 
     def _score(self, path: Path) -> _Scores:
@@ -221,12 +222,11 @@ class Predictor:
             return error
 
     def _scores(self, image: NDArray[np.uint8]) -> _Scores:
-        names = ["probabilities", "activation", *([FAMILIARITY] if self._says_familiarity else [])]
-        probabilities, activation, *familiarity = self.engine.run(image[None], names)
+        probabilities, activation, *also = self.engine.run(
+            image[None], ["probabilities", "activation", *self._also]
+        )
         return _Scores(
-            probabilities[0],
-            activation[0].mean(axis=(1, 2)),
-            float(familiarity[0][0]) if familiarity else None,
+            probabilities[0], activation[0].mean(axis=(1, 2)), float(also[0][0]) if also else None
         )
 
     def _predictions(
@@ -248,7 +248,7 @@ class Predictor:
             labels=labels,
             groups=groups,
             familiarity=np.array([row.familiarity for row in scored], np.float32)
-            if self._says_familiarity
+            if self._also
             else None,
         )
 
