@@ -16,7 +16,7 @@ from lineament.artifacts.findings.openings import Openings
 from lineament.artifacts.findings.robustness import Robustness
 from lineament.artifacts.findings.selective import PredictionSets, Selective
 from lineament.artifacts.findings.slices import Slices
-from lineament.artifacts.findings.unknowns import Unknowns
+from lineament.artifacts.findings.unknowns import Refusals, Unknowns
 from lineament.artifacts.plain import read_plain
 from lineament.artifacts.schema import check_stamp, field, stamp
 from lineament.core.errors import ArtifactError
@@ -155,6 +155,7 @@ class EvaluationReport:
         curves: ROC, precision-recall and DET; only where there are two classes.
         selective: Risk against coverage.
         prediction_sets: Sets of classes with a stated coverage.
+        refusals: What the threshold for unknown photos does to these.
         unknowns: Against photos of something else.
         slices: Parts of the photos.
         robustness: On photos that were spoilt.
@@ -185,6 +186,7 @@ class EvaluationReport:
     curves: BinaryCurves | None = None
     selective: Selective | None = None
     prediction_sets: PredictionSets | None = None
+    refusals: Refusals | None = None
     unknowns: Unknowns | None = None
     slices: Slices | None = None
     robustness: Robustness | None = None

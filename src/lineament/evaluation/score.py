@@ -21,6 +21,7 @@ from lineament.core.suggest import did_you_mean
 from lineament.evaluation.calibrated import calibration
 from lineament.evaluation.curves import binary_curves
 from lineament.evaluation.deviations import deviations
+from lineament.evaluation.refusals import refusals
 from lineament.evaluation.selective import selective
 from lineament.evaluation.sets import prediction_sets
 from lineament.evaluation.stating import as_json, environment
@@ -135,6 +136,7 @@ def score(
         curves=binary_curves(predictions, units=resampled, seed=seed),
         selective=selective(predictions, decisions, units=resampled),
         prediction_sets=prediction_sets(predictions, decisions, units=resampled),
+        refusals=refusals(predictions, decisions, units=resampled),
     )
 
 

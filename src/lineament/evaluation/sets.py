@@ -1,7 +1,6 @@
 """Sets: whether sets of classes hold the true one as often as was asked, and how large they are."""
 
 import dataclasses
-from math import hypot, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +8,10 @@ from numpy.typing import NDArray
 from lineament.artifacts.decisions import Decisions
 from lineament.artifacts.findings.selective import PredictionSets
 from lineament.artifacts.predictions import Predictions
+from lineament.evaluation.promised import of_chance
 from lineament.evaluation.wording import asked, percent, photos, spread
 from lineament.measure.conformal import LARGEST_COUNTED, likely_classes
-from lineament.measure.intervals import Groups, Interval, two_sided_z, wilson
+from lineament.measure.intervals import Groups, Interval, wilson
 from lineament.measure.shares import mean_interval, share_interval
 
 
@@ -81,7 +81,7 @@ def _sentence(
         f"asked; they have {sizes.mean():.2f} classes on average."
     ]
     if reached.high < decisions.set_coverage:
-        sentences.append(_shortfall(decisions, reached))
+        sentences.append(of_chance(decisions, decisions.set_coverage, reached))
     empty = int((sizes == 0).sum())
     if empty:
         verb = "has an empty set" if empty == 1 else "have empty sets"
@@ -95,24 +95,3 @@ def _sentence(
             "that is asked."
         )
     return " ".join(sentences)
-
-
-def _shortfall(decisions: Decisions, reached: Interval) -> str:
-    """Whether the chance that lies in the choice of the threshold explains a missed coverage."""
-    coverage = decisions.set_coverage
-    n_units = decisions.photos if decisions.groups is None else decisions.groups
-    # The coverage of a threshold from n photos is a Beta variable with nearly this deviation.
-    of_choice = sqrt(coverage * (1 - coverage) / (n_units + 2))
-    chance = hypot(two_sided_z(reached.level) * of_choice, reached.high - reached.value)
-    basis = photos(decisions.photos, kind="validation")
-    if decisions.groups is not None:
-        basis += f" of {decisions.groups:,} groups"
-    if coverage - reached.value <= chance:
-        return (
-            f"That is less, but a threshold that was chosen on {basis} may be off by so much by "
-            "chance."
-        )
-    return (
-        f"That is less, and more than the chance of {basis} explains: these photos are harder than "
-        "those of validation."
-    )

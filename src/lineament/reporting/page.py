@@ -23,7 +23,7 @@ from lineament.reporting.sections.prediction_sets import prediction_sets
 from lineament.reporting.sections.robustness import robustness
 from lineament.reporting.sections.selective import selective
 from lineament.reporting.sections.slices import slices
-from lineament.reporting.sections.unknowns import unknowns
+from lineament.reporting.sections.unknowns import refusals, unknowns
 from lineament.reporting.template import render
 
 Section = Callable[[Any], dict[str, object]]  # a finding to what its partial shows of it
@@ -125,6 +125,7 @@ def _sections(report: EvaluationReport) -> dict[str, object]:
         "curves": (curves, report.curves),
         "selective": (selective, report.selective),
         "prediction_sets": (prediction_sets, report.prediction_sets),
+        "refusals": (refusals, report.refusals),
         "unknowns": (unknowns, report.unknowns),
         "slices": (slices, report.slices),
         "robustness": (robustness, report.robustness),

@@ -12,7 +12,7 @@ from lineament.artifacts.findings.openings import Openings
 from lineament.artifacts.findings.robustness import Robustness, Spoilt
 from lineament.artifacts.findings.selective import OperatingPoint, PredictionSets, Selective
 from lineament.artifacts.findings.slices import Slice, Slices
-from lineament.artifacts.findings.unknowns import PassedUnknown, Unknowns, UnknownScore
+from lineament.artifacts.findings.unknowns import PassedUnknown, Refusals, Unknowns, UnknownScore
 from lineament.artifacts.report import (
     ClassFigures,
     ConfusedPair,
@@ -134,6 +134,14 @@ WHOLE = dataclasses.replace(
         mean_size=INTERVAL,
         sizes=(0, 4, 1),
         sentence="c",
+    ),
+    refusals=Refusals(
+        asked=0.05,
+        threshold=0.27,
+        refused=INTERVAL,
+        refused_right=2,
+        answered_right=None,
+        sentence="d",
     ),
     unknowns=Unknowns(
         source="elsewhere",

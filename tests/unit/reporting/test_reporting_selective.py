@@ -6,11 +6,11 @@ import re
 import pytest
 
 from lineament.artifacts.findings.selective import OperatingPoint, PredictionSets, Selective
-from lineament.artifacts.findings.unknowns import PassedUnknown, Unknowns, UnknownScore
+from lineament.artifacts.findings.unknowns import PassedUnknown, Refusals, Unknowns, UnknownScore
 from lineament.measure.intervals import wilson
 from lineament.reporting.sections.prediction_sets import prediction_sets
 from lineament.reporting.sections.selective import risk_figure, selective
-from lineament.reporting.sections.unknowns import unknowns
+from lineament.reporting.sections.unknowns import refusals, unknowns
 from lineament.reporting.template import render
 
 KEPT = OperatingPoint(
@@ -73,6 +73,23 @@ def sets_text(finding: PredictionSets) -> str:
 
 def unknowns_text(finding: Unknowns) -> str:
     return render("unknowns_section.html.j2", {"unknowns": unknowns(finding)}, purpose="The report")
+
+
+def test_known_photos_that_are_refused_are_said_with_the_threshold() -> None:
+    finding = Refusals(
+        asked=0.05,
+        threshold=0.26514,
+        refused=wilson(5, 100),
+        refused_right=4,
+        answered_right=wilson(90, 95),
+        sentence="5 % of <these> are refused.",
+    )
+
+    text = render("refusals_section.html.j2", {"refusals": refusals(finding)}, purpose="The report")
+
+    assert "<p>5 % of &lt;these&gt; are refused.</p>" in text
+    assert 'Below 0.2651 the answer is "unknown"' in text
+    assert "a chance of at most 5\u00a0%" in text
 
 
 def cells(text: str) -> list[list[str]]:

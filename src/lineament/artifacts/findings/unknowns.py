@@ -1,8 +1,30 @@
-"""Unknowns: whether photos of something else are told from photos of the classes."""
+"""Unknowns: what is called unknown of the measured photos, and of photos of something else."""
 
 import dataclasses
 
 from lineament.measure.intervals import Interval
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Refusals:
+    """The measured photos, all of them known, against the model's threshold of familiarity.
+
+    Attributes:
+        asked: The part of known photos that may be called unknown, 0 to 1.
+        threshold: The least familiarity of a photo that is answered, chosen on validation.
+        refused: The part of the measured photos that is called unknown.
+        refused_right: How many of these had the right class as the nearest.
+        answered_right: Of the others, the part with the right answer; ``None`` where there are
+            none.
+        sentence: The same in words.
+    """
+
+    asked: float
+    threshold: float
+    refused: Interval
+    refused_right: int
+    answered_right: Interval | None
+    sentence: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,24 @@
-"""The section on unknown photos: how well they are told from known ones, and which pass."""
+"""The sections on unknown photos: how well they are told, which pass, which known ones do not."""
 
-from lineament.artifacts.findings.unknowns import PassedUnknown, Unknowns
+from lineament.artifacts.findings.unknowns import PassedUnknown, Refusals, Unknowns
 from lineament.measure.intervals import Interval
 from lineament.reporting.numbers import NO_BREAK, counted, interval_texts, percent
+
+
+def refusals(finding: Refusals) -> dict[str, object]:
+    """Write the section on known photos that are refused.
+
+    Args:
+        finding: What was found.
+
+    Returns:
+        What the section's template names.
+    """
+    return {
+        "sentence": finding.sentence,
+        "threshold": f"{finding.threshold:.4g}",
+        "asked": f"{finding.asked * 100:g}{NO_BREAK}%",
+    }
 
 
 def unknowns(finding: Unknowns) -> dict[str, object]:
