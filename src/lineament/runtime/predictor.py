@@ -253,11 +253,6 @@ class Predictor:
         )
 
 
-def _matrix(rows: Sequence[NDArray[np.float32]], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Stack rows, also where there are none."""
-    return np.array(rows, dtype=np.float32).reshape(shape)
-
-
 def embed(
     engine: Engine,
     paths: Iterable[Path],

@@ -8,12 +8,17 @@ class's probability. Several are the classes, each with its probability.
 import csv
 import dataclasses
 import io
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from lineament.core.errors import DataError
 from lineament.runtime.predictor import Answer
+
+# A hundred thousand photos of a thousand classes take half of it: what is larger is another file.
+LARGEST_SAMPLE_BYTES = 1 << 30
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,7 +30,7 @@ class Sample:
         columns: The header, the id first.
         ids: One per row, in order, each once.
         examples: The distinct texts of the answer column, where there is just one.
-        line_end: What ends a line, a line feed with or without a carriage return.
+        line_end: What ends the header: a line feed, a carriage return, or both.
     """
 
     name: str
@@ -42,34 +47,59 @@ def read_sample(path: Path) -> Sample:
         path: The file: UTF-8, commas, a header.
 
     Raises:
-        DataError: It is absent, is no such table, has no row, or names an id twice.
+        DataError: It is absent, no file or too large, is no such table, has no row, or names an id
+            twice.
     """
     fix = "Name the competition's own sample file, with a header and one row per photo."
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+        # A pipe might be waited for, and a device read, for ever.
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path} is not a file.", fix=fix)
+        if path.stat().st_size > LARGEST_SAMPLE_BYTES:
+            raise DataError(f"{path} is larger than any sample, over 1 GiB.", fix=fix)
+        return _read(path, fix)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as a CSV file ({error}).", fix=fix) from error
-    if len(rows) < 2 or len(rows[0]) < 2:
+
+
+def _read(path: Path, fix: str) -> Sample:
+    """Read row by row, and keep of a row no more than is asked for."""
+    counts: Counter[str] = Counter()
+    examples: set[str] = set()
+    uneven: list[str] = []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        header = file.readline()
+        file.seek(0)
+        rows = csv.reader(file, strict=True)
+        columns = next(rows, [])
+        for row in filter(None, rows):
+            counts[row[0]] += 1
+            if len(row) != len(columns):
+                uneven.append(row[0])
+            elif len(row) == 2:
+                examples.add(row[1])
+    if not counts or len(columns) < 2:
         raise DataError(f"{path} is no sample: it has no row, or no column after the id.", fix=fix)
-    columns, *cells = rows
-    uneven = [row[0] for row in cells if len(row) != len(columns)]
     if uneven:
         raise DataError(
             f"{path} has rows with other than {len(columns)} cells.", at=uneven, fix=fix
         )
-    if len(set(columns)) != len(columns):
-        raise DataError(f"{path} names a column twice.", at=columns, fix=fix)
-    counts = Counter(row[0] for row in cells)
+    twice = [name for name, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise DataError(f"{path} names a column twice.", at=twice, fix=fix)
     twice = [name for name, count in counts.items() if count > 1]
     if twice:
-        raise DataError(f"{path} asks for an id more than once.", at=twice, fix=fix)
+        raise DataError(
+            f"{path} asks for an id more than once.",
+            at=twice,
+            fix=f"The first column, `{columns[0]}`, is the id; each may stand there once.",
+        )
     return Sample(
         name=str(path),
         columns=tuple(columns),
         ids=tuple(counts),
-        examples=frozenset(row[1] for row in cells) if len(columns) == 2 else frozenset(),
-        line_end="\r\n" if "\r\n" in text else "\n",
+        examples=frozenset(examples),
+        line_end=header[len(header.rstrip("\r\n")) :] or "\n",
     )
 
 
@@ -78,19 +108,13 @@ def check_columns(sample: Sample, classes: Sequence[str]) -> None:
 
     Raises:
         DataError: Of several columns one is no class or a class has none; or the answer is a number
-            where the classes have names.
+            where the classes have names, or a fraction where they are whole numbers.
     """
     asked = sample.columns[1:]
     if len(asked) == 1:
-        numbers = all(_is_number(text) for text in sample.examples)
-        if asked[0] in classes or not numbers or any(_is_number(name) for name in classes):
-            return
-        raise DataError(
-            f"{sample.name} wants a number as `{asked[0]}`; the model's classes are names.",
-            at=sorted(sample.examples),
-            fix="Call the classes as the competition counts them (`prepare --rename`) and train "
-            "again, or call the column after a class for its probability.",
-        )
+        if asked[0] not in classes:
+            _check_examples(sample, classes)
+        return
     unknown = [name for name in asked if name not in classes]
     lacking = [name for name in classes if name not in asked]
     if unknown or lacking:
@@ -99,6 +123,31 @@ def check_columns(sample: Sample, classes: Sequence[str]) -> None:
             at=[f"no class: {name}" for name in unknown]
             + [f"no column: {name}" for name in lacking],
             fix=f"The model knows {', '.join(classes)}; train on classes with the sample's names.",
+        )
+
+
+def _check_examples(sample: Sample, classes: Sequence[str]) -> None:
+    """Refuse classes for an answer that is a number and none of theirs."""
+    if not all(_is_number(text) for text in sample.examples):
+        return
+    column = sample.columns[1]
+    probability = (
+        f"for a probability, call the column `{column}` of a copy of the sample after its class, "
+        "and the submission's column back"
+    )
+    if not any(_is_number(name) for name in classes):
+        raise DataError(
+            f"{sample.name} wants a number as `{column}`; the model's classes are names.",
+            at=sorted(sample.examples),
+            fix="Call the classes as the competition counts them (`prepare --rename`) and train "
+            f"again; or, {probability}.",
+        )
+    fractions = [text for text in sample.examples if not float(text).is_integer()]
+    if fractions and not set(fractions) & set(classes):
+        raise DataError(
+            f"{sample.name} has fractions as `{column}`, which no class is.",
+            at=sorted(fractions),
+            fix=f"{probability[0].upper()}{probability[1:]}.",
         )
 
 
@@ -121,8 +170,8 @@ def submission_text(
         the sample does not ask for.
 
     Raises:
-        DataError: The columns do not fit the classes, an id has no photo or several, or its photo
-            cannot be read.
+        DataError: The columns do not fit the classes, an id has no photo or several, a photo has
+            several ids, or it cannot be read.
     """
     check_columns(sample, classes)
     found = _found(sample, answers)
@@ -132,7 +181,8 @@ def submission_text(
             f"{len(missing)} of the {len(sample.ids)} ids of {sample.name} have no photo; nothing "
             "was written.",
             at=missing,
-            fix="Name all test photos; an id is a file's name with or without its ending.",
+            fix=f"Name all test photos; `{sample.columns[0]}`, the first column, has the names of "
+            "files with or without their ending.",
         )
     several = [name for name in sample.ids if len(found[name]) > 1]
     if several:
@@ -142,6 +192,16 @@ def submission_text(
             fix="Name one folder of test photos, each photo once.",
         )
     chosen = [found[name][0] for name in sample.ids]
+    owners: dict[str, list[str]] = {}
+    for name, answer in zip(sample.ids, chosen, strict=True):
+        owners.setdefault(answer.source, []).append(name)
+    shared = [f"{source}: {' and '.join(names)}" for source, names in owners.items() if names[1:]]
+    if shared:
+        raise DataError(
+            f"{len(shared)} of the photos fit more than one id of {sample.name}.",
+            at=shared,
+            fix="Each id needs a photo of its own; name the folder of all test photos.",
+        )
     unreadable = [f"{each.source} ({each.error})" for each in chosen if each.probabilities is None]
     if unreadable:
         raise DataError(
@@ -150,12 +210,7 @@ def submission_text(
             at=unreadable,
             fix="Repair them; a submission has to answer every id.",
         )
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator=sample.line_end)
-    writer.writerow(sample.columns)
-    for name, answer in zip(sample.ids, chosen, strict=True):
-        writer.writerow([name, *_cells(sample.columns[1:], answer, classes)])
-    return buffer.getvalue(), len(answers) - len(chosen)
+    return _text(sample, chosen, classes), len(answers) - len(chosen)
 
 
 def _found(sample: Sample, answers: Sequence[Answer]) -> dict[str, list[Answer]]:
@@ -179,18 +234,29 @@ def _ending(name: str, forms: Mapping[str, Sequence[tuple[str, Answer]]]) -> lis
     ]
 
 
-def _cells(asked: Sequence[str], answer: Answer, classes: Sequence[str]) -> list[str]:
-    probabilities = answer.probabilities
-    assert probabilities is not None  # else it was refused
-    if len(asked) == 1 and asked[0] not in classes:
-        return [classes[int(probabilities.argmax())]]
-    # The shortest text that reads back to the same float32.
-    return [str(probabilities[list(classes).index(name)]) for name in asked]
+def _text(sample: Sample, chosen: Sequence[Answer], classes: Sequence[str]) -> str:
+    """The sample with each answer in its row."""
+    asked = sample.columns[1:]
+    place = {name: index for index, name in enumerate(classes)}
+    wants_class = len(asked) == 1 and asked[0] not in place
+    places = [] if wants_class else [place[name] for name in asked]
+    # As in `artifacts.table`: the writer would leave a carriage return unquoted.
+    returns = any("\r" in text for text in (*sample.columns, *sample.ids))
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator=sample.line_end, quoting=quoting)
+    writer.writerow(sample.columns)
+    for name, answer in zip(sample.ids, chosen, strict=True):
+        probabilities = answer.probabilities
+        assert probabilities is not None  # else it was refused
+        # The shortest text that reads back to the same float32.
+        cells = [str(probabilities[index]) for index in places]
+        writer.writerow([name, *(cells or [classes[int(probabilities.argmax())]])])
+    return buffer.getvalue()
 
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))  # "nan" stands for an empty cell, or is a word
     except ValueError:
         return False
-    return True
