@@ -75,9 +75,24 @@ def page(report: EvaluationReport) -> str:
     Raises:
         MissingExtraError: Jinja2 or matplotlib is not installed.
     """
+    return render(TEMPLATE, evaluation_values(report), purpose=PURPOSE)
+
+
+def evaluation_values(report: EvaluationReport, *, cells_of: str | None = None) -> dict[str, object]:
+    """Give what the parts of an evaluation's page show.
+
+    Args:
+        report: Every figure.
+        cells_of: What the names of the matrix's cells begin with, where they open the photos behind
+            them; ``None`` where they are text.
+
+    Returns:
+        The values of ``evaluation_*.html.j2``.
+    """
     accuracy = report.headline["accuracy"]
-    values: dict[str, object] = {
+    return {
         "report": report,
+        "cells_of": cells_of,
         "name": _subject_name(report.subject),
         "photos": counted(report.n_images, f"{report.split} photo"),
         "groups": None if report.n_groups is None else counted(report.n_groups, "group"),
@@ -116,7 +131,6 @@ def page(report: EvaluationReport) -> str:
         "counted": counted,
         **_sections(report),
     }
-    return render(TEMPLATE, values, purpose=PURPOSE)
 
 
 def _sections(report: EvaluationReport) -> dict[str, object]:

@@ -79,10 +79,15 @@ def training_page(training: Training) -> str:
         ArtifactError: Its histograms cannot be read.
         MissingExtraError: Jinja2, matplotlib or pyarrow is not installed.
     """
+    return render(TEMPLATE, training_values(training), purpose=PURPOSE)
+
+
+def training_values(training: Training) -> dict[str, object]:
+    """Give what the parts of a training's page show; errors as `training_page`."""
     card, layers = training.run.card, training.run.layers()
     is_head = card.mode == "head"
     outlines = _ridges(layers)
-    values: dict[str, object] = {
+    return {
         "version": __version__,
         "name": training.name,
         "lead": _lead(training),
@@ -109,7 +114,6 @@ def training_page(training: Training) -> str:
             ("What trained it.", _facts({**card.machine, **card.versions})),
         ],
     }
-    return render(TEMPLATE, values, purpose=PURPOSE)
 
 
 def _lead(training: Training) -> str:

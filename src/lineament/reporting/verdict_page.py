@@ -46,6 +46,11 @@ def verdict_page(report: ComparisonReport) -> str:
     Raises:
         MissingExtraError: Jinja2 or matplotlib is not installed.
     """
+    return render(TEMPLATE, verdict_values(report), purpose=PURPOSE)
+
+
+def verdict_values(report: ComparisonReport) -> dict[str, object]:
+    """Give what the parts of a comparison's page show; errors as `verdict_page`."""
     contenders, best = report.contenders, report.contenders[0]
     known = {name for each in contenders for name in _costs(each.cost)}
     scale = _scale([each.accuracy for each in contenders])
@@ -53,7 +58,7 @@ def verdict_page(report: ComparisonReport) -> str:
     rest = [each for each in report.verdicts if each not in first]
     chosen = [each for each in rest if report.recommendation in (each.first, each.second)]
     others = [each for each in rest if each not in chosen]
-    values: dict[str, object] = {
+    return {
         "report": report,
         "title": f"Comparison of {counted(len(contenders), 'model')}",
         "lead": f"Take {report.recommendation}",
@@ -82,7 +87,6 @@ def verdict_page(report: ComparisonReport) -> str:
         "facts": _facts(report),
         "counted": counted,
     }
-    return render(TEMPLATE, values, purpose=PURPOSE)
 
 
 def _in_words(method: str) -> str:
