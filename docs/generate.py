@@ -39,7 +39,7 @@ from lineament.cli.application import INTERRUPTED, VERBS, application
 from lineament.core import errors
 from lineament.core.config import Config, field_types
 from lineament.core.files import json_text
-from lineament.explanation.explain import Explanation
+from lineament.explanation.explain import Explained
 from lineament.imaging.decode import FileFacts
 from lineament.imaging.preprocess import Preprocessing
 from lineament.measure.calibration import ReliabilityBin
@@ -77,7 +77,7 @@ ARTIFACTS = (
     ("Bundle", bundle, ()),
 )
 # What the public functions give that is no artifact.
-RETURNED = (Answer, Audit, Explanation, RateRange, RunRow, Training)
+RETURNED = (Answer, Audit, Explained, RateRange, RunRow, Training)
 SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Example")
 
 

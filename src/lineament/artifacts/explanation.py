@@ -1,8 +1,8 @@
 """Explanation: where a model looks on a dataset's photos, and how far its maps can be believed.
 
 On disk: ``explanation.json`` (every figure, and the hashes of the other files);
-``explanation.html`` (self-contained, made from these); ``photos/``, the shown photos, each as the
-model sees it and with what spoke for a class laid over it.
+``explanation.html`` (self-contained, made from these); ``photos/``, the shown photos, each as
+it is and with what spoke for a class laid over it.
 """
 
 import dataclasses

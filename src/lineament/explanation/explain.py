@@ -13,6 +13,8 @@ from lineament.core.errors import DataError, ImageError, UsageError
 from lineament.core.files import atomic_folder, json_text, require_free
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.core.suggest import did_you_mean
+from lineament.explanation.maps import MapMaker
+from lineament.explanation.methods import CLASS_ACTIVATION, METHODS, method_of
 from lineament.imaging.decode import decode, encode_jpeg
 from lineament.imaging.render import overlay, place_heat
 from lineament.runtime.predictor import Predictor
@@ -21,8 +23,6 @@ from lineament.runtime.sources import photo_files
 DOCUMENT = "explanations.json"
 KIND = "explanations"
 SCHEMA_VERSION = 1
-CLASS_ACTIVATION = "class activation map (Zhou et al. 2016)"
-METHODS = {"mlp": "HiResCAM (Draelos & Carin 2020)"}  # by head, where it is another
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,13 +32,14 @@ class ExplainConfig(Config):
     of_class: str | None = option(
         None, help="the class whose evidence is shown; none given: each photo's answer"
     )
+    method: str = option(CLASS_ACTIVATION, help="how the map is made", choices=METHODS)
     strength: float = option(
         0.55, help="how much of the photo the strongest evidence covers", minimum=0.0, maximum=1.0
     )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Explanation:
+class Explained:
     """One explained photo.
 
     Attributes:
@@ -64,13 +65,12 @@ def explain(
     config: ExplainConfig | None = None,
     overwrite: bool = False,
     progress: Progress = QUIET,
-) -> list[Explanation]:
-    """Lay class activation maps over photos; needs no torch.
+) -> list[Explained]:
+    """Lay maps of what spoke for a class over photos; needs no torch for its own methods.
 
-    The map is exact for these models: its mean over the grid is the class's logit (Zhou et al.
-    2016, "Learning deep features for discriminative localization"; for a head with a hidden layer
-    Draelos & Carin 2020, "Use HiResCAM instead of Grad-CAM"). Colours run from the photo's weakest
-    to its strongest evidence and say nothing about another photo's.
+    The class activation map is exact for these models: its mean over the grid is the class's logit.
+    Colours run from the photo's weakest to its strongest evidence and say nothing about another
+    photo's.
 
     Args:
         model: A bundle or a run.
@@ -87,7 +87,8 @@ def explain(
         ArtifactError: The model is absent or damaged, or ``out`` is in the way.
         DataError: Photos cannot be read (all of them are named and nothing is written), or a
             folder holds none.
-        UsageError: There is no photo, or no class of that name.
+        UsageError: There is no photo, no class of that name, or the method does not fit the model.
+        MissingExtraError: What the method needs is not installed.
     """
     settings = config or ExplainConfig()
     photos = photo_files(images)
@@ -99,11 +100,12 @@ def explain(
             f"{did_you_mean(settings.of_class, predictor.classes)}",
             fix=f"Its classes are {', '.join(predictor.classes)}.",
         )
+    maker = method_of(settings.method, predictor, model)
     explained, unreadable = [], []
     with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
         for number, path in enumerate(tracked(photos, progress, "explaining", len(photos))):
             try:
-                explained.append(_explain_one(predictor, path, folder, number, settings))
+                explained.append(_explain_one(predictor, maker, path, folder, number, settings))
             except ImageError as error:
                 unreadable.append(f"{printable(str(path))} ({error.what})")
         if unreadable:
@@ -115,33 +117,32 @@ def explain(
         document = {
             **stamp(KIND, SCHEMA_VERSION),
             "model": str(model),
-            "method": _method(predictor),
+            "method": maker.title,
             "explanations": [dataclasses.asdict(each) for each in explained],
         }
         (folder / DOCUMENT).write_text(json_text(document), encoding="utf-8")
     return explained
 
 
-def _method(predictor: Predictor) -> str:
-    head = predictor.provenance.get("head")
-    kind = str(head.get("kind")) if isinstance(head, dict) else "linear"
-    return METHODS.get(kind, CLASS_ACTIVATION)
-
-
 def _explain_one(
-    predictor: Predictor, path: Path, folder: Path, number: int, settings: ExplainConfig
-) -> Explanation:
+    predictor: Predictor,
+    maker: MapMaker,
+    path: Path,
+    folder: Path,
+    number: int,
+    settings: ExplainConfig,
+) -> Explained:
     image = decode(path, short_side_px=predictor.preprocessing.needed_short_side_px)
-    probabilities, maps = predictor.activation(image)
+    probabilities = predictor.predict_image(image)
     answer = int(np.argmax(probabilities))
     shown = predictor.classes.index(settings.of_class) if settings.of_class else answer
     height, width = image.shape[:2]
     window = predictor.preprocessing.window(height, width)
-    heat = place_heat(maps[shown], window, height, width)
+    heat = place_heat(maker(image, shown), window, height, width)
     # The number keeps photos of the same name apart.
     name = f"{number:04d}-{printable(path.stem)[:60]}.jpg"
     (folder / name).write_bytes(encode_jpeg(overlay(image, heat, strength=settings.strength)))
-    return Explanation(
+    return Explained(
         source=printable(str(path)),
         overlay=name,
         answer=predictor.classes[answer],

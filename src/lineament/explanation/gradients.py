@@ -18,10 +18,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lineament.artifacts.run import Run
 from lineament.core.errors import UsageError
 from lineament.core.extras import require
 from lineament.core.suggest import did_you_mean
-from lineament.models.classifier import Classifier, preprocess
+from lineament.models.classifier import Classifier, load_classifier, preprocess
+
+
+def classifier_of(run: Run) -> Classifier:
+    """Load a run's network with its weights, to ask gradients of.
+
+    Raises:
+        ArtifactError: The weights do not fit the network.
+    """
+    return load_classifier(run.card, run.weights_path)
 
 
 class GradCam:
@@ -131,6 +141,7 @@ class IntegratedGradients:
         steps: Points of the way at which the slope is taken, 1 or more, by Gauss-Legendre
             quadrature.
         batch: How many of them are computed at once, 1 or more; memory grows with it.
+        rectified: Whether evidence against the class is shown as none; the map then sums to more.
 
     Raises:
         MissingExtraError: captum is not installed.
@@ -140,7 +151,13 @@ class IntegratedGradients:
     title = "integrated gradients (Sundararajan et al. 2017)"
 
     def __init__(
-        self, model: Classifier, *, cells: int = 14, steps: int = 50, batch: int = 10
+        self,
+        model: Classifier,
+        *,
+        cells: int = 14,
+        steps: int = 50,
+        batch: int = 10,
+        rectified: bool = False,
     ) -> None:
         for name, value in (("cells", cells), ("steps", steps), ("batch", batch)):
             if value < 1:
@@ -151,6 +168,7 @@ class IntegratedGradients:
         self.cells = min(cells, model.backbone.preprocessing.size_px)
         self.steps = steps
         self.batch = batch
+        self.rectified = rectified
 
     def __call__(self, image: NDArray[np.uint8], class_index: int) -> NDArray[np.float32]:
         """Map what each cell of the model's input adds to a class.
@@ -161,7 +179,7 @@ class IntegratedGradients:
 
         Returns:
             ``float32 (cells, cells)`` over the part of the image that the model sees; negative
-            where a cell speaks against the class.
+            where a cell speaks against the class, unless that is shown as none.
 
         Raises:
             UsageError: There is no such class.
@@ -179,7 +197,7 @@ class IntegratedGradients:
         # Cells differ by a pixel where they do not divide the side.
         starts = np.arange(self.cells) * len(pixels) // self.cells
         grid: NDArray[np.float32] = np.add.reduceat(np.add.reduceat(pixels, starts, 0), starts, 1)
-        return grid
+        return grid.clip(min=0.0) if self.rectified else grid
 
 
 class Slopes(NamedTuple):

@@ -51,10 +51,7 @@ def place_heat(
     if high - low < 1e-12:
         return np.zeros((height, width), dtype=np.float32)
     scaled = ((grid - low) / (high - low)).astype(np.float32)
-    top, left = max(0, round(window.top)), max(0, round(window.left))
-    # A part of a tiny image may be less than a pixel; the one at its centre is then shown.
-    bottom = min(height, max(top + 1, round(window.top + window.height)))
-    right = min(width, max(left + 1, round(window.left + window.width)))
+    top, left, bottom, right = seen_box(window, height, width)
     # Only the part that lies on the image is made: a letterbox around a strip is huge.
     across, down = grid.shape[1] / window.width, grid.shape[0] / window.height
     box = (
@@ -69,6 +66,18 @@ def place_heat(
     placed = np.zeros((height, width), dtype=np.float32)
     placed[top:bottom, left:right] = np.clip(np.asarray(smooth), 0.0, 1.0)
     return placed
+
+
+def seen_box(window: Window, height: int, width: int) -> tuple[int, int, int, int]:
+    """Give the pixels of an image that lie in a window: top, left, bottom and right, in this order.
+
+    Bottom and right are one beyond the last. A part of a tiny image may be less than a pixel; the
+    one at its centre is then meant.
+    """
+    top, left = max(0, round(window.top)), max(0, round(window.left))
+    bottom = min(height, max(top + 1, round(window.top + window.height)))
+    right = min(width, max(left + 1, round(window.left + window.width)))
+    return top, left, bottom, right
 
 
 def overlay(

@@ -78,7 +78,9 @@ def page(report: EvaluationReport) -> str:
     return render(TEMPLATE, evaluation_values(report), purpose=PURPOSE)
 
 
-def evaluation_values(report: EvaluationReport, *, cells_of: str | None = None) -> dict[str, object]:
+def evaluation_values(
+    report: EvaluationReport, *, cells_of: str | None = None
+) -> dict[str, object]:
     """Give what the parts of an evaluation's page show.
 
     Args:

@@ -70,9 +70,43 @@ def compare(
         DataError: The models were not measured on the same photos, or cannot be.
         MissingExtraError: What reads reports and draws the page is not installed.
     """
-    settings = config or CompareConfig()
     require_all("report", purpose="A comparison")
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
+    report = judge(
+        sources,
+        out,
+        data=data,
+        settings=config or CompareConfig(),
+        progress=progress,
+        executor=executor,
+    )
+    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
+        write_comparison(folder, report, page=verdict_page(report))
+    return report
+
+
+def judge(
+    sources: Sequence[Path],
+    out: Path,
+    *,
+    data: Path | Dataset | None,
+    settings: CompareConfig,
+    progress: Progress = QUIET,
+    executor: Executor | None = None,
+) -> ComparisonReport:
+    """Compare and write nothing but the lines in the dataset's ledger.
+
+    Args:
+        sources: Runs, bundles, reports and studies.
+        out: Where the comparison will stand, for the ledger.
+        data: The dataset, or its folder, as `compare` takes it.
+        settings: Which split, and whether cost counts.
+        progress: Who listens.
+        executor: Where photos are decoded and run; ``None`` is one thread per core.
+
+    Returns:
+        Every figure, every pair and the recommendation; errors as `compare`.
+    """
     models = models_of(sources, study_dataset=settings.study_dataset, progress=progress)
     contenders = contenders_of(models)
     if len(contenders) < 2:
@@ -115,8 +149,6 @@ def compare(
     )
     warnings = (*report.warnings, *_warnings(contenders, facts["fingerprint"]))
     report = dataclasses.replace(report, warnings=warnings)
-    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
-        write_comparison(folder, report, page=verdict_page(report))
     return report
 
 

@@ -87,8 +87,49 @@ def evaluate(
             the split is empty.
         MissingExtraError: What draws the report is not installed.
     """
-    settings = config or EvaluateConfig()
     require_all("report", purpose="Evaluation")
+    require_free(out, overwrite=overwrite, marker=DOCUMENT)
+    report, predictions = measure(
+        model,
+        dataset,
+        out,
+        settings=config or EvaluateConfig(),
+        progress=progress,
+        executor=executor,
+    )
+    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
+        write_evaluation(folder, report, predictions)
+    return report
+
+
+def write_evaluation(folder: Path, report: EvaluationReport, predictions: Predictions) -> None:
+    """Write what `measure` gave, and its page, into a folder that is being made."""
+    predictions.write_parquet(folder / PREDICTIONS)
+    write_report(folder, report, page=page(report))
+
+
+def measure(
+    model: Path,
+    dataset: Path | Dataset,
+    out: Path,
+    *,
+    settings: EvaluateConfig,
+    progress: Progress = QUIET,
+    executor: Executor | None = None,
+) -> tuple[EvaluationReport, Predictions]:
+    """Measure a model and write nothing but the line in the dataset's ledger.
+
+    Args:
+        model: A run or a bundle.
+        dataset: A dataset, or its folder.
+        out: Where the report will stand, for the ledger.
+        settings: Which split, and what is shown.
+        progress: Who listens.
+        executor: Where photos are decoded and run; ``None`` is one thread per core.
+
+    Returns:
+        Every figure, and the answers that were judged; errors as `evaluate`.
+    """
     if settings.inflation:
         require_all("train", purpose="`--inflation`")
         if settings.split != "test":
@@ -96,7 +137,6 @@ def evaluate(
                 f"`inflation` is about the test split, but `split` is {settings.split}.",
                 fix="Leave one of the two out.",
             )
-    require_free(out, overwrite=overwrite, marker=DOCUMENT)
     others = _others(settings.unknown)
     predictor = Predictor(model, executor=executor)
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
@@ -123,10 +163,7 @@ def evaluate(
     )
     report = _examined(report, predictor, predictions, model, data, settings, others, progress)
     report = dataclasses.replace(report, openings=enter(data, report, out, progress=progress))
-    with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
-        predictions.write_parquet(folder / PREDICTIONS)
-        write_report(folder, report, page=page(report))
-    return report
+    return report, predictions
 
 
 def _examined(

@@ -17,7 +17,7 @@ class Shown:
         truth_probability: Probability of the truth, 0 to 1.
         second: The second most probable class; the answer itself where there is one class alone.
         second_probability: Its probability.
-        photo: File of the photo as the model sees it, below the explanation's folder.
+        photo: File of the photo, below the explanation's folder.
         overlay: File of the same with what spoke for the answer laid over it.
         truth_overlay: File of the same with what spoke for the truth; ``None`` of a right answer.
     """
