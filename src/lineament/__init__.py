@@ -2,8 +2,8 @@
 
 The verbs are functions of this package, imported when first used: ``prepare``, ``audit``,
 ``train`` with ``load_recipe``, ``preview`` and ``find_rate``, ``study``, ``list_runs``, ``curves``,
-``evaluate``, ``compare``, ``explain``, ``export`` and the class ``Predictor``; each verb's options
-are one configuration class.
+``evaluate``, ``compare``, ``explain``, ``explain_dataset``, ``report``, ``export`` and the class
+``Predictor``; each verb's options are one configuration class.
 """
 
 import importlib
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from lineament.workflow.auditing import AuditConfig, audit
     from lineament.workflow.comparing import CompareConfig, compare
     from lineament.workflow.evaluating import EvaluateConfig, evaluate
+    from lineament.workflow.explaining import ExplainDatasetConfig, explain_dataset
     from lineament.workflow.listing import list_runs
+    from lineament.workflow.recounting import ReportConfig, report
     from lineament.workflow.studies.configuration import StudyConfig
     from lineament.workflow.studies.study import study
 
@@ -36,6 +38,8 @@ _HOMES = {
     "audit": "lineament.workflow.auditing",
     "EvaluateConfig": "lineament.workflow.evaluating",
     "ExplainConfig": "lineament.explanation.explain",
+    "ExplainDatasetConfig": "lineament.workflow.explaining",
+    "ReportConfig": "lineament.workflow.recounting",
     "PrepareConfig": "lineament.preparation.config",
     "Predictor": "lineament.runtime.predictor",
     "TrainConfig": "lineament.training.recipe",
@@ -44,6 +48,8 @@ _HOMES = {
     "curves": "lineament.reporting.training_page",
     "evaluate": "lineament.workflow.evaluating",
     "explain": "lineament.explanation.explain",
+    "explain_dataset": "lineament.workflow.explaining",
+    "report": "lineament.workflow.recounting",
     "export": "lineament.exporting.export",
     "find_rate": "lineament.training.find_rate",
     "list_runs": "lineament.workflow.listing",
@@ -59,8 +65,10 @@ __all__ = [
     "CompareConfig",
     "EvaluateConfig",
     "ExplainConfig",
+    "ExplainDatasetConfig",
     "Predictor",
     "PrepareConfig",
+    "ReportConfig",
     "StudyConfig",
     "TrainConfig",
     "__version__",
@@ -69,12 +77,14 @@ __all__ = [
     "curves",
     "evaluate",
     "explain",
+    "explain_dataset",
     "export",
     "find_rate",
     "list_runs",
     "load_recipe",
     "prepare",
     "preview",
+    "report",
     "study",
     "train",
 ]

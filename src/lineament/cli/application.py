@@ -29,6 +29,7 @@ VERBS = {
     "evaluate": "Measure a run or bundle on photos it has not seen.",
     "compare": "Say which of several models is better, and whether that can be told.",
     "explain": "Show where a model looks.",
+    "report": "Tell the whole story of a run, study or comparison on one page.",
     "export": "Pack a run into one file that runs anywhere.",
     "predict": "Answer photos with a bundle.",
     "doctor": "Say what is installed and what this machine can do.",

@@ -79,9 +79,9 @@ def command(
     console = Console(as_json=as_json)
     if len(images) == 1 and (images[0] / DATASET).is_file():
         _refuse({"class": of_class}, "a dataset", "Name photos instead of a dataset")
-        from lineament.workflow.explaining import LookConfig, explain_dataset
+        from lineament.workflow.explaining import ExplainDatasetConfig, explain_dataset
 
-        look = resolve(LookConfig, {}, {"method": method, **of_dataset}, sets=sets)
+        look = resolve(ExplainDatasetConfig, {}, {"method": method, **of_dataset}, sets=sets)
         found = explain_dataset(
             model, images[0], out, config=look, overwrite=overwrite, progress=ConsoleProgress()
         )

@@ -32,7 +32,8 @@ from lineament.artifacts.audit import (
 )
 from lineament.artifacts.table import printable
 from lineament.reporting.audit_gallery import SHOWN, SHOWN_LEAST, Gallery, Item
-from lineament.reporting.audit_words import KINDS, about, lead, looked_for, part, parts, warnings
+from lineament.reporting.audit_words import KINDS, about, lead, looked_for, warnings
+from lineament.reporting.documents import part, parts
 from lineament.reporting.numbers import PERCENT_DIGITS, counted, digits, percent
 from lineament.reporting.template import package_text, render
 

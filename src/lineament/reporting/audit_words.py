@@ -11,6 +11,7 @@ from lineament.artifacts.audit import (
     UNREADABLE,
     Finding,
 )
+from lineament.reporting.documents import listed, number, part, parts
 from lineament.reporting.numbers import counted
 
 MANY_FRACTION = 0.01  # of the photos with a near duplicate: from here on a split is in question
@@ -92,34 +93,6 @@ def warnings(findings: Sequence[Finding], document: Mapping[str, object]) -> lis
 def suspicious_shortcuts(document: Mapping[str, object]) -> list[Mapping[str, object]]:
     """The properties of which a model could learn instead of what the photos show."""
     return [each for each in parts(document, "shortcuts") if each.get("suspicious") is True]
-
-
-def part(document: Mapping[str, object], key: str) -> Mapping[str, object]:
-    """A part of the document; empty where it is absent."""
-    found = document.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def parts(document: Mapping[str, object], key: str) -> list[Mapping[str, object]]:
-    """A list of parts of the document; empty where it is absent."""
-    found = document.get(key)
-    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
-
-
-def number(document: Mapping[str, object], key: str) -> int:
-    """A count of the document; 0 where it is absent."""
-    found = document.get(key)
-    return found if isinstance(found, int) else 0
-
-
-def listed(names: Sequence[str]) -> str:
-    """Join names as one reads them.
-
-    Example:
-        >>> listed(["train", "validation", "test"])
-        'train, validation and test'
-    """
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _leads(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from html import unescape
 
 from lineament.reporting.template import render
 
@@ -42,12 +43,16 @@ def _named(found: "re.Match[str]", prefix: str) -> str:
     return f'{attribute}{hash_sign}{names}"'
 
 
-def contents(html: str) -> list[tuple[str, str]]:
-    """The sections of a page: id and title of each second-level heading, in order.
+def contents(html: str, *, level: int = 2) -> list[tuple[str, str]]:
+    """Give the sections of a page: id and title of each heading of a level, in order.
 
     Example:
         >>> contents('<h2 id="data">The <b>data</b></h2>')
         [('data', 'The data')]
     """
-    found = re.findall(r'<h2[^>]* id="([^"]+)"[^>]*>(.*?)</h2>', html, flags=re.DOTALL)
-    return [(name, re.sub(r"<[^>]+>", "", title).strip()) for name, title in found]
+    found = re.findall(rf'<h{level}[^>]* id="([^"]+)"[^>]*>(.*?)</h{level}>', html, re.DOTALL)
+    return [(name, _plain(title)) for name, title in found]
+
+
+def _plain(title: str) -> str:
+    return unescape(re.sub(r"<[^>]+>", "", title)).strip()

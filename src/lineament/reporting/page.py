@@ -100,7 +100,7 @@ def evaluation_values(
         "groups": None if report.n_groups is None else counted(report.n_groups, "group"),
         "grouped": accuracy.n_groups is not None,
         "level": _level(accuracy),
-        "lead": _lead(report, accuracy),
+        "lead": evaluation_lead(report),
         "baseline": _baseline(report.per_class),
         "headline": [_headline_row(name, each) for name, each in report.headline.items()],
         "class_rows": _class_rows(report.per_class),
@@ -160,7 +160,9 @@ def _subject_name(subject: Mapping[str, object]) -> str:
     return f"{kind} {path}" if path else f"{kind}"
 
 
-def _lead(report: EvaluationReport, accuracy: Interval) -> str:
+def evaluation_lead(report: EvaluationReport) -> str:
+    """Say how many photos were right, with the interval, in one line."""
+    accuracy = report.headline["accuracy"]
     value, low, high = interval_texts(accuracy, is_fraction=True)
     return (
         f"{report.n_right:,} of {counted(report.n_images, f'{report.split} photo')} right: "

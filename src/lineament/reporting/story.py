@@ -21,6 +21,7 @@ class Chapter:
         training: Its run, opened.
         evaluation: What was measured of it on the test split.
         predictions: The answers that were measured.
+        changed: Settings of its training that are not the defaults.
         explanation: Where it looks; ``None`` where nobody asked.
         explanation_root: The folder with its photos.
     """
@@ -29,6 +30,7 @@ class Chapter:
     training: Training
     evaluation: EvaluationReport
     predictions: Predictions
+    changed: Mapping[str, object] = dataclasses.field(default_factory=dict)
     explanation: Explanation | None = None
     explanation_root: Path | None = None
 
@@ -42,7 +44,6 @@ class Part:
         dataset: The dataset.
         audit: What its ``audit.json`` says; empty where there is none.
         chapter: The model that is told in full: the only one, or the one to take.
-        others: The runs beside it.
         comparison: All of them on the same photos; ``None`` where there is one alone.
         commands: What makes all of this again, in order, one command line each.
     """
@@ -51,7 +52,6 @@ class Part:
     dataset: Dataset
     audit: Mapping[str, object]
     chapter: Chapter
-    others: tuple[Training, ...] = ()
     comparison: ComparisonReport | None = None
     commands: tuple[str, ...] = ()
 

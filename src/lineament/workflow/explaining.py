@@ -33,7 +33,7 @@ from lineament.workflow.spoiling import draw as drawn_evenly
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LookConfig(Config):
+class ExplainDatasetConfig(Config):
     """What `explain` can be told of a dataset."""
 
     split: str = option("test", help="whose photos are shown", choices=SPLITS)
@@ -88,7 +88,7 @@ def explain_dataset(
     dataset: Path | Dataset,
     out: Path,
     *,
-    config: LookConfig | None = None,
+    config: ExplainDatasetConfig | None = None,
     overwrite: bool = False,
     progress: Progress = QUIET,
     executor: Executor | None = None,
@@ -114,7 +114,7 @@ def explain_dataset(
         UsageError: A method does not fit the model.
         MissingExtraError: What draws the page, or a method, is not installed.
     """
-    settings = config or LookConfig()
+    settings = config or ExplainDatasetConfig()
     require_all("report", purpose="An explanation's page")
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
     predictor = Predictor(model, executor=executor)
@@ -143,7 +143,7 @@ class Looker:
     """
 
     def __init__(
-        self, predictor: Predictor, model: Path, data: Dataset, settings: LookConfig
+        self, predictor: Predictor, model: Path, data: Dataset, settings: ExplainDatasetConfig
     ) -> None:
         self.predictor, self.model, self.data, self.settings = predictor, model, data, settings
         if settings.sanity and not model.is_dir():

@@ -1,0 +1,1 @@
+"""Chapters of a full report: what artifacts say, in sentences that a stranger understands."""
