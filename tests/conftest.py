@@ -1,5 +1,6 @@
 """Walls around every test (no home, no cache, no network), and the photos that tests draw."""
 
+import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
+from chromium import Browser
 
 # The same examples in every run, and no database beside the code.
 hypothesis.settings.register_profile("suite", derandomize=True, database=None, deadline=None)
@@ -85,6 +88,17 @@ def _draw_photo(seed: int, height: int, width: int, *, kind: int = 0) -> NDArray
     drawn = np.where(shapes[kind % len(shapes)][:, :, None], colour, background)
     noisy = drawn + rng.normal(0, 6, (height, width, 3))
     return np.asarray(np.clip(noisy, 0, 255).round(), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium with one page; a test that needs it is skipped where there is none."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("Chromium is not installed; what the page does was not tried")
+    started = Browser(chromium, tmp_path_factory.mktemp("browser"))
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")

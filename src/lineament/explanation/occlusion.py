@@ -52,14 +52,18 @@ class Occlusion:
         paint = image[top:bottom, left:right].mean(axis=(0, 1)).round().astype(np.uint8)
         whole = self._log_odds(image, class_index)
         grid = np.zeros((self.cells, self.cells), dtype=np.float32)
-        for row in range(self.cells):
-            above, below = _span(row, self.cells, self.reach, window.top, window.height)
-            for column in range(self.cells):
-                before, after = _span(column, self.cells, self.reach, window.left, window.width)
+        downs = [
+            _span(row, self.cells, self.reach, window.top, window.height, (top, bottom))
+            for row in range(self.cells)
+        ]
+        acrosses = [
+            _span(column, self.cells, self.reach, window.left, window.width, (left, right))
+            for column in range(self.cells)
+        ]
+        for row, down in enumerate(downs):
+            for column, across in enumerate(acrosses):
                 hidden = image.copy()
-                hidden[
-                    max(top, above) : min(bottom, below), max(left, before) : min(right, after)
-                ] = paint
+                hidden[down, across] = paint
                 grid[row, column] = whole - self._log_odds(hidden, class_index)
         return grid
 
@@ -69,8 +73,12 @@ class Occlusion:
         return float(np.log(probability / (1 - probability)))
 
 
-def _span(index: int, cells: int, reach: float, start: float, length: float) -> tuple[int, int]:
-    """The pixels that the square around a cell covers along one side, at least one."""
+def _span(
+    index: int, cells: int, reach: float, start: float, length: float, seen: tuple[int, int]
+) -> slice:
+    """The pixels of what is seen that the square around a cell covers along one side."""
     middle, half = start + (index + 0.5) * length / cells, reach * length / cells / 2
     first = round(middle - half)
-    return first, max(first + 1, round(middle + half))
+    last = max(first + 1, round(middle + half))
+    # A cell of a letterbox may lie beyond the photo: it then covers nothing.
+    return slice(min(max(first, seen[0]), seen[1]), min(max(last, seen[0]), seen[1]))

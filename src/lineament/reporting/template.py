@@ -1,5 +1,7 @@
 """Template: fill one of the package's own page templates, everything escaped."""
 
+import html
+import re
 from collections.abc import Mapping
 from importlib import resources
 
@@ -22,6 +24,7 @@ def render(name: str, values: Mapping[str, object], *, purpose: str) -> str:
         MissingExtraError: Jinja2 is not installed.
     """
     jinja2 = require("jinja2", extra="report", purpose=purpose)
+    markup = require("markupsafe", extra="report", purpose=purpose)
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -29,7 +32,18 @@ def render(name: str, values: Mapping[str, object], *, purpose: str) -> str:
         lstrip_blocks=True,
         loader=jinja2.FunctionLoader(package_text),
     )
+    environment.filters["code"] = lambda text: markup.Markup(with_code(str(text)))
     return str(environment.get_template(name).render(values))
+
+
+def with_code(text: str) -> str:
+    """Escape a sentence, and set what stands between backticks as code.
+
+    Example:
+        >>> with_code("`a < b` & `c")
+        '<code>a &lt; b</code> &amp; `c'
+    """
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def package_text(name: str) -> str:

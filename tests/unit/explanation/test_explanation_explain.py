@@ -100,7 +100,7 @@ def test_document_names_the_method_of_a_head_with_a_hidden_layer(
     explain(run, photo_files[:1], tmp_path / "out")
 
     document = json.loads((tmp_path / "out" / "explanations.json").read_text(encoding="utf-8"))
-    assert document["method"] == "HiResCAM (Draelos & Carin 2020)"
+    assert document["method"] == "HiResCAM (Draelos and Carin 2020)"
 
 
 def test_run_is_explained_as_its_bundle_is(

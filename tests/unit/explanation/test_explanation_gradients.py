@@ -401,12 +401,30 @@ def test_class_that_is_not_there_is_an_error(
     )
 
 
-@pytest.mark.parametrize("name", ["cells", "steps", "batch"])
-def test_settings_of_integrated_gradients_below_one_are_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("cells", lambda model: IntegratedGradients(model, cells=0)),
+        ("steps", lambda model: IntegratedGradients(model, steps=0)),
+        ("batch", lambda model: IntegratedGradients(model, batch=0)),
+    ],
+)
+def test_settings_of_integrated_gradients_below_one_are_refused(
+    name: str, make: Callable[[Classifier], IntegratedGradients]
+) -> None:
     with pytest.raises(UsageError) as caught:
-        IntegratedGradients(classifier(), **{name: 0})
+        make(classifier())
 
     assert str(caught.value) == f"`{name}` must be 1 or more, got 0."
+
+
+def test_rectified_gradients_show_evidence_against_a_class_as_none(photo: Photo) -> None:
+    plain = IntegratedGradients(classifier())(photo, 1)
+
+    rectified = IntegratedGradients(classifier(), rectified=True)(photo, 1)
+
+    assert plain.min() < 0
+    assert np.array_equal(rectified, plain.clip(min=0))
 
 
 def test_integrated_gradients_without_captum_say_what_to_install(

@@ -4,12 +4,9 @@ import hashlib
 import io
 import itertools
 import json
-import os
 import re
-import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from chromium import TROUBLE, Browser
 from lineament.artifacts.audit import (
     ALIKE,
     CONFLICT,
@@ -591,92 +589,22 @@ def test_an_audit_page_whose_library_is_missing_names_the_extra(
 
 # What a person does in the page, done in Chromium.
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",  # its sandbox needs rights that a container has not
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--remote-debugging-pipe",
-]
-# The protocol's pipes are the descriptors 3 and 4 of the browser; ours may be these two as well.
-ON_PIPES = (
-    "import os, sys; os.dup2({}, 50); os.dup2({}, 51); os.dup2(50, 3); os.dup2(51, 4); "
-    "os.execv(sys.argv[1], sys.argv[1:])"
-)
-TROUBLE = ("Log.entryAdded", "Runtime.exceptionThrown", "Page.javascriptDialogOpening")
+SAVES = itertools.count()
 
 
-class _Browser:
-    """Chromium, spoken to over two pipes: no port, no driver, no library."""
+class _Desk:
+    """The page's decision desk, in a browser."""
 
-    def __init__(self, chromium: str, folder: Path) -> None:
-        self.folder = folder
-        child_reads, self._to = os.pipe()
-        self._from, child_writes = os.pipe()
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-c", ON_PIPES.format(child_reads, child_writes)),
-                *(chromium, *FLAGS, "--host-resolver-rules=MAP * ~NOTFOUND"),
-                *(f"--user-data-dir={folder / 'profile'}", "about:blank"),
-            ],
-            pass_fds=(child_reads, child_writes),
-            env=os.environ | {"HOME": str(folder)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(child_reads)
-        os.close(child_writes)
-        self._rest = b""
-        self._n = 0
-        self._session: dict[str, Any] = {}
-        self.events: list[dict[str, Any]] = []
-        self.tell(
-            "Browser.setDownloadBehavior",
-            behavior="allow",
-            downloadPath=str(folder / "downloads"),
-            eventsEnabled=True,
-        )
-        targets = self.tell("Target.getTargets")["targetInfos"]
-        target = next(each["targetId"] for each in targets if each["type"] == "page")
-        attached = self.tell("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = {"sessionId": attached["sessionId"]}
-        for domain in ("Page", "Runtime", "Log"):
-            self.tell(f"{domain}.enable")
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self.run, self.tell = browser.run, browser.tell
 
-    def tell(self, method: str, **params: object) -> Any:
-        self._n += 1
-        message = {"id": self._n, "method": method, "params": params, **self._session}
-        os.write(self._to, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._read()
-            if answer.get("id") == self._n:
-                assert "error" not in answer, answer
-                return answer["result"]
-            self.events.append(answer)
-
-    def wait(self, method: str, **params: str) -> None:
-        """Wait for an event."""
-        while not any(
-            each["method"] == method and params.items() <= each["params"].items()
-            for each in self.events
-        ):
-            self.events.append(self._read())
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return self._browser.events
 
     def show(self, text: str) -> None:
-        page = self.folder / "audit.html"
-        page.write_text(text, encoding="utf-8")
-        self.run("window.onbeforeunload = null")
-        self.events.clear()
-        # A fresh address each time: nothing that was decided before is asked about.
-        self.tell("Page.navigate", url=f"{page.as_uri()}?{self._n}")
-        self.wait("Page.loadEventFired")
-
-    def run(self, script: str) -> Any:
-        answer = self.tell("Runtime.evaluate", expression=script, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
+        self._browser.show(text)
 
     def press(self, file: str, choice: str, *, section: str = "") -> None:
         """Press a button beside a photo, in the first place where it is."""
@@ -691,38 +619,16 @@ class _Browser:
     def save(self) -> Path:
         self.events.clear()
         self.run("document.querySelector('#bar button').click()")
-        self.wait("Browser.downloadProgress", state="completed")
+        self._browser.wait("Browser.downloadProgress", state="completed")
         began = next(each for each in self.events if each["method"] == "Browser.downloadWillBegin")
-        saved = self.folder / "downloads" / str(began["params"]["suggestedFilename"])
+        saved = self._browser.folder / "downloads" / str(began["params"]["suggestedFilename"])
         # A second file of that name would be called otherwise.
-        return saved.rename(saved.with_name(f"{self._n}-{saved.name}"))
-
-    def close(self) -> None:
-        self._session = {}
-        self.tell("Browser.close")
-        self._process.wait(timeout=30)
-        os.close(self._to)
-        os.close(self._from)
-
-    def _read(self) -> dict[str, Any]:
-        while b"\0" not in self._rest:
-            received = os.read(self._from, 1 << 16)
-            if not received:
-                raise BrokenPipeError("the browser has ended")
-            self._rest += received
-        message, _, self._rest = self._rest.partition(b"\0")
-        answer: dict[str, Any] = json.loads(message)
-        return answer
+        return saved.rename(saved.with_name(f"{next(SAVES)}-{saved.name}"))
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("Chromium is not installed; what the page's script does was not tried")
-    started = _Browser(chromium, tmp_path_factory.mktemp("browser"))
-    yield started
-    started.close()
+@pytest.fixture(name="browser")
+def _desk(browser: Browser) -> _Desk:
+    return _Desk(browser)
 
 
 def _about(file: str) -> str:
@@ -734,14 +640,14 @@ PAIR = "Decision about the pair cat/a.jpg, cat/b.jpg"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", PAGES)
-def test_a_browser_has_nothing_to_complain_about(browser: _Browser, kind: str) -> None:
+def test_a_browser_has_nothing_to_complain_about(browser: _Desk, kind: str) -> None:
     browser.show(_page(*PAGES[kind]))
     assert [each for each in browser.events if each["method"] in TROUBLE] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["everything", "odd names"])
-def test_a_table_that_is_saved_undecided_is_the_table_on_disk(browser: _Browser, kind: str) -> None:
+def test_a_table_that_is_saved_undecided_is_the_table_on_disk(browser: _Desk, kind: str) -> None:
     browser.show(_page(*PAGES[kind]))
     saved = browser.save()
     assert saved.name.endswith("-audit.csv")
@@ -749,14 +655,14 @@ def test_a_table_that_is_saved_undecided_is_the_table_on_disk(browser: _Browser,
 
 
 @pytest.mark.slow
-def test_a_carriage_return_in_a_name_is_saved_as_the_table_has_it(browser: _Browser) -> None:
+def test_a_carriage_return_in_a_name_is_saved_as_the_table_has_it(browser: _Desk) -> None:
     found = [Finding(filename='Icon\r"', kind="dark"), Finding(filename="a", kind="dark")]
     browser.show(_page(found))
     assert browser.save().read_bytes() == findings_text(found).encode()
 
 
 @pytest.mark.slow
-def test_what_is_pressed_beside_the_photos_is_what_prepare_obeys(browser: _Browser) -> None:
+def test_what_is_pressed_beside_the_photos_is_what_prepare_obeys(browser: _Desk) -> None:
     browser.show(_page())
     browser.press(_about("dog/j.jpg"), "it is cat")
     browser.press(_about("cat/b.jpg"), "drop")
@@ -774,7 +680,7 @@ def test_what_is_pressed_beside_the_photos_is_what_prepare_obeys(browser: _Brows
 
 
 @pytest.mark.slow
-def test_what_is_decided_about_a_partner_gets_a_row_of_its_own(browser: _Browser) -> None:
+def test_what_is_decided_about_a_partner_gets_a_row_of_its_own(browser: _Desk) -> None:
     browser.show(_page(FOUND[:1]))
     browser.press(_about("cat/b.jpg"), "drop")
     assert read_findings(browser.save()) == [
@@ -784,7 +690,7 @@ def test_what_is_decided_about_a_partner_gets_a_row_of_its_own(browser: _Browser
 
 
 @pytest.mark.slow
-def test_a_file_has_one_decision_wherever_it_is_shown(browser: _Browser) -> None:
+def test_a_file_has_one_decision_wherever_it_is_shown(browser: _Desk) -> None:
     browser.show(_page())
     browser.press(_about("cat/a.jpg"), "keep")  # among the labels
     browser.press(_about("cat/a.jpg"), "drop", section="near_duplicate")
@@ -799,7 +705,7 @@ def test_a_file_has_one_decision_wherever_it_is_shown(browser: _Browser) -> None
 
 
 @pytest.mark.slow
-def test_pressing_again_takes_a_decision_back(browser: _Browser) -> None:
+def test_pressing_again_takes_a_decision_back(browser: _Desk) -> None:
     browser.show(_page())
     for _ in range(2):
         browser.press(_about("cat/b.jpg"), "drop")
@@ -809,7 +715,7 @@ def test_pressing_again_takes_a_decision_back(browser: _Browser) -> None:
 
 
 @pytest.mark.slow
-def test_a_pair_may_be_different_and_one_of_it_dropped(browser: _Browser) -> None:
+def test_a_pair_may_be_different_and_one_of_it_dropped(browser: _Desk) -> None:
     for order in ((PAIR, _about("cat/a.jpg")), (_about("cat/a.jpg"), PAIR)):
         browser.show(_page(FOUND[:1]))
         for each in order:
@@ -821,7 +727,7 @@ def test_a_pair_may_be_different_and_one_of_it_dropped(browser: _Browser) -> Non
 
 
 @pytest.mark.slow
-def test_a_class_can_be_typed_and_a_new_one_is_marked(browser: _Browser) -> None:
+def test_a_class_can_be_typed_and_a_new_one_is_marked(browser: _Desk) -> None:
     browser.show(_page())
     for name, marked in (("dog", False), ("cow", True)):
         assert browser.run(
@@ -836,7 +742,7 @@ def test_a_class_can_be_typed_and_a_new_one_is_marked(browser: _Browser) -> None
 
 
 @pytest.mark.slow
-def test_odd_names_can_be_decided_about(browser: _Browser) -> None:
+def test_odd_names_can_be_decided_about(browser: _Desk) -> None:
     browser.show(_page([Finding(filename=name, kind="dark") for name in ODD], {}))
     browser.run(
         "[...document.querySelectorAll('.desk button')]"
@@ -846,7 +752,7 @@ def test_odd_names_can_be_decided_about(browser: _Browser) -> None:
 
 
 @pytest.mark.slow
-def test_arrows_go_to_the_same_choice_of_the_next_photo(browser: _Browser) -> None:
+def test_arrows_go_to_the_same_choice_of_the_next_photo(browser: _Desk) -> None:
     browser.show(_page([Finding(filename=f"{n}.jpg", kind="dark") for n in "abc"], {}))
     browser.run("document.querySelectorAll('.desk button')[1].focus()")
     for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "Enter"):
@@ -858,7 +764,7 @@ def test_arrows_go_to_the_same_choice_of_the_next_photo(browser: _Browser) -> No
 
 @pytest.mark.slow
 def test_of_a_table_too_long_for_a_page_the_rows_that_are_shown_are_saved(
-    browser: _Browser, monkeypatch: pytest.MonkeyPatch
+    browser: _Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_page_module, "TABLE_BYTES", 100)
     browser.show(_page([Finding(filename=f"{n:02}.jpg", kind="dark") for n in range(30)], {}))
@@ -870,7 +776,7 @@ def test_of_a_table_too_long_for_a_page_the_rows_that_are_shown_are_saved(
 
 
 @pytest.mark.slow
-def test_on_a_phone_nothing_is_wider_than_the_screen(browser: _Browser) -> None:
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser: _Desk) -> None:
     browser.tell(
         "Emulation.setDeviceMetricsOverride",
         width=360,

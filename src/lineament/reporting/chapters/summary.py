@@ -66,7 +66,7 @@ def _left_out(part: Part) -> str:
             if scanned
             else ("The dataset does not say.")
         )
-    listed_reasons = "; ".join(f"{count} {why}" for count, why in reasons)
+    listed_reasons = "; ".join(f"{count} ({why})" for count, why in reasons)
     return f"Of {counted(scanned, 'file')}: {listed_reasons}."
 
 
