@@ -55,7 +55,8 @@ def markdown(found: Faithfulness) -> str:
     baselines = [each.title for each in found.baselines]
     head = ["", "insertion", "deletion"]
     head += [f"{side} over {title}" for title in baselines for side in ("insertion", "deletion")]
-    rows = [head + ["beats", "ms"], ["---"] + ["--:"] * (len(head) - 1) + ["---", "--:"]]
+    head += ["beats", "ms"]
+    rows = [head, ["---"] + ["--:"] * (len(head) - 1)]
     rows += [_row(each, len(baselines)) for each in (*found.methods, *found.baselines)]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
@@ -91,8 +92,8 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="print a table")
     options = parser.parse_args()
     if not options.methods:
-        allowed = METHODS if options.run.is_dir() else tuple(set(METHODS) - set(GRADIENTS))
-        options.methods = [name for name in METHODS if name in allowed]
+        is_run = options.run.is_dir()
+        options.methods = [name for name in METHODS if is_run or name not in GRADIENTS]
     found = measured(options)
     if options.markdown:
         print(markdown(found))

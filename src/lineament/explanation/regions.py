@@ -90,7 +90,9 @@ def _boxes(path: Path, photos: Sequence[tuple[str, Path]]) -> dict[str, Region]:
             continue
         if name in found:
             wrong.append(f"row {number} (a second box of {printable(name)})")
-        elif not (left < right and top < bottom and all(map(math.isfinite, (left, right, top)))):
+        elif not all(map(math.isfinite, (left, top, right, bottom))):
+            wrong.append(f"row {number} (no finite number)")
+        elif left >= right or top >= bottom:
             wrong.append(f"row {number} (an empty box)")
         else:
             width, height = _size(files[name])

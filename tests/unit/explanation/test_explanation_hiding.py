@@ -1,0 +1,150 @@
+"""The accuracy without the middle, and with the middle alone, and what that is called."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from lineament.core.errors import UsageError
+from lineament.core.executor import LocalExecutor
+from lineament.explanation.hiding import hiding, in_words
+from lineament.imaging.preprocess import Preprocessing
+from lineament.measure.intervals import wilson
+from lineament.runtime.predictor import Predictor
+
+DARK, LIT = 0, 1
+
+
+class PlacePredictor:
+    """Answers ``lit`` where a chosen part of the photo is bright."""
+
+    def __init__(self, part: slice) -> None:
+        self.part = part
+        self.preprocessing = Preprocessing(
+            size_px=20, fit="squash", interpolation="bilinear", mean=(0.5,) * 3, std=(0.5,) * 3
+        )
+        self.executor = LocalExecutor(workers=2)
+
+    def predict_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        lit = float(image[self.part, self.part].mean()) > 60
+        return np.array([not lit, lit], dtype=np.float32)
+
+
+def model(part: slice) -> Predictor:
+    return cast(Predictor, PlacePredictor(part))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Sequence[tuple[Path, int]]:
+    """Forty photos: the lit ones are bright in the middle and at the corner, on a dark ground."""
+    made = []
+    for number in range(40):
+        image = np.zeros((20, 20, 3), dtype=np.uint8)
+        kind = number % 2
+        if kind == LIT:
+            image[8:12, 8:12] = 255
+            image[:2, :2] = 255
+        path = tmp_path / f"{number:02d}.png"
+        Image.fromarray(image).save(path)
+        made.append((path, kind))
+    return made
+
+
+def test_model_that_looks_at_the_middle_is_no_alarm(photos: Sequence[tuple[Path, int]]) -> None:
+    found = hiding(model(slice(8, 12)), photos)
+
+    assert (found.whole.value, found.centre_hidden.value, found.background_hidden.value) == (
+        1,
+        0.5,
+        1,
+    )
+    assert found.chance == 0.5
+    assert not found.is_alarm
+
+
+def test_model_that_looks_at_the_corner_is_an_alarm(photos: Sequence[tuple[Path, int]]) -> None:
+    found = hiding(model(slice(0, 2)), photos)
+
+    assert (found.whole.value, found.centre_hidden.value, found.background_hidden.value) == (
+        1,
+        1,
+        0.5,
+    )
+    assert found.is_alarm
+    assert found.sentences[1].startswith("Alarm: without the middle")
+
+
+def test_groups_are_kept_together(photos: Sequence[tuple[Path, int]]) -> None:
+    found = hiding(model(slice(0, 2)), photos, units=[number // 4 for number in range(40)])
+
+    assert (found.background_hidden.method, found.background_hidden.n_groups) == (
+        "group-wilson",
+        10,
+    )
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 30), (47, 3)])
+def test_photos_of_any_shape_have_a_middle(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = tmp_path / "odd.png"
+    Image.fromarray(np.full((*size, 3), 200, dtype=np.uint8)).save(path)
+
+    assert hiding(model(slice(0, None)), [(path, LIT)]).whole.value == 1
+
+
+@pytest.mark.parametrize(("n", "fraction"), [(0, 0.5), (2, 0.0), (2, 1.0)])
+def test_no_photo_and_no_middle_are_refused(
+    photos: Sequence[tuple[Path, int]], n: int, fraction: float
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        hiding(model(slice(0, 2)), photos[:n], centre_fraction=fraction)
+
+    assert str(caught.value) == (
+        f"Hiding needs a photo or more and a middle above 0 and below 1, got {n} and {fraction}."
+    )
+
+
+def told(whole: int, no_centre: int, no_background: int, *, n: int, chance: float = 0.5) -> str:
+    whole_photos, without, alone = (wilson(right, n) for right in (whole, no_centre, no_background))
+    return in_words(whole_photos, without, alone, chance, 0.6)[1]
+
+
+def test_words_begin_with_the_figures() -> None:
+    first = in_words(wilson(1, 1), wilson(0, 1), wilson(1, 1), 1.0, 0.6)[0]
+
+    assert first == (
+        "On 1 photo 100.0 % (20.7 to 100.0) are answered rightly; with the middle hidden (60% of "
+        "each side) 0.0 % (0.0 to 79.3), with all but the middle hidden 100.0 % (20.7 to 100.0). "
+        "Always answering the most frequent class reaches 100.0 %."
+    )
+
+
+def test_model_at_chance_is_told_nothing_about() -> None:
+    assert told(52, 50, 50, n=100) == (
+        "On whole photos the model is not told from chance, so hiding says nothing."
+    )
+
+
+def test_surroundings_that_carry_the_answer_are_an_alarm() -> None:
+    assert told(98, 95, 60, n=100) == (
+        "Alarm: without the middle the model keeps more than half of what it can do. If what the "
+        "photos show stands in the middle, the model answers by the surroundings: look at the "
+        "maps, and for a background, a frame or a watermark that goes with the class."
+    )
+
+
+def test_middle_that_carries_the_answer_is_none() -> None:
+    assert told(98, 55, 95, n=100) == (
+        "Without the middle the model loses more than half of what it can do: it does not answer "
+        "by the surroundings alone."
+    )
+
+
+def test_too_few_photos_are_said_to_be_that() -> None:
+    assert told(10, 8, 9, n=10) == (
+        "Whether the model keeps more than half of what it can do without the middle cannot be "
+        "told from these photos."
+    )

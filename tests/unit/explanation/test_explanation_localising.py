@@ -1,0 +1,108 @@
+"""How much of maps lies inside given regions, against what their area would have."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from lineament.core.errors import DataError
+from lineament.explanation.localising import in_words, localisation
+from lineament.explanation.maps import MapMaker
+from lineament.explanation.regions import Region
+from lineament.measure.intervals import Interval
+from lineament.runtime.predictor import Predictor
+
+Corner = Callable[..., Predictor]
+Quarter = Callable[[int, int], MapMaker]
+Photos = Sequence[tuple[Path, int]]
+
+UPPER_LEFT = Region(right=0.5, bottom=0.5)
+
+
+def test_map_of_the_region_lies_inside_it(
+    corner: Corner, quarter: Quarter, lit_photos: Photos
+) -> None:
+    found = localisation(
+        corner(), [quarter(0, 0)], lit_photos, [UPPER_LEFT] * 12, region="boxes.csv"
+    )
+
+    (method,) = found.methods
+    assert (found.photos, found.area.value) == (12, 0.25)
+    assert method.hits.value == 1
+    assert method.energy.value > 0.9  # what a smooth edge lets over
+    assert method.surplus.value == pytest.approx(method.energy.value - 0.25)
+    assert method.sentence == (
+        "A quarter: 95% of a map lies inside the regions of boxes.csv, which are 25% of the area: "
+        "more than by chance (+70 to +70 points, 12 photos)."
+    )
+
+
+def test_map_of_elsewhere_lies_outside(
+    corner: Corner, quarter: Quarter, lit_photos: Photos
+) -> None:
+    (method,) = localisation(
+        corner(), [quarter(1, 1)], lit_photos, [UPPER_LEFT] * 12, region="boxes.csv"
+    ).methods
+
+    assert method.hits.value == 0
+    assert method.surplus.high < 0
+
+
+def test_flat_map_is_worth_the_area(corner: Corner, flat: MapMaker, lit_photos: Photos) -> None:
+    (method,) = localisation(
+        corner(), [flat], lit_photos, [UPPER_LEFT] * 12, region="boxes.csv"
+    ).methods
+
+    assert (method.hits.value, method.energy.value, method.surplus.value) == (0.25, 0.25, 0)
+
+
+def test_what_the_model_does_not_see_of_a_region_does_not_count(
+    corner: Corner, flat: MapMaker, lit_photos: Photos
+) -> None:
+    edge = Region(right=0.1)  # of which the middle half shows nothing
+
+    with pytest.raises(DataError) as caught:
+        localisation(corner(crop_fraction=0.5), [flat], lit_photos, [edge] * 12, region="boxes.csv")
+
+    assert str(caught.value) == (
+        "boxes.csv has regions that the model sees in 0 of 12 photos; two or more are needed.\n"
+        "  fix: Name regions of the photos of this split."
+    )
+
+
+def test_photos_without_a_seen_region_are_left_out_with_their_groups(
+    corner: Corner, flat: MapMaker, lit_photos: Photos
+) -> None:
+    regions = [Region(right=0.1)] * 4 + [UPPER_LEFT] * 8
+
+    found = localisation(
+        corner(crop_fraction=0.5),
+        [flat],
+        lit_photos,
+        regions,
+        region="boxes.csv",
+        units=[0] * 4 + [1] * 4 + [2] * 4,
+    )
+
+    assert (found.photos, found.area.n_groups) == (8, 2)
+
+
+def told(low: float, high: float) -> str:
+    inside = Interval(value=0.5, low=0.4, high=0.6, method="student", n=9)
+    surplus = Interval(value=0.2, low=low, high=high, method="student", n=9)
+    return in_words("CAM", inside, surplus, "faces.csv")
+
+
+@pytest.mark.parametrize(
+    ("limits", "verdict"),
+    [
+        ((0.1, 0.3), "more than by chance (+10 to +30 points, 9 photos)."),
+        ((-0.3, -0.1), "less than by chance (-30 to -10 points, 9 photos)."),
+        ((-0.1, 0.3), "no more than by chance can be told (-10 to +30 points, 9 photos)."),
+    ],
+)
+def test_sentence_says_what_chance_would_reach(limits: tuple[float, float], verdict: str) -> None:
+    assert told(*limits) == (
+        "CAM: 50% of a map lies inside the regions of faces.csv, which are 30% of the area: "
+        + verdict
+    )

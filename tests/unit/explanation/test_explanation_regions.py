@@ -1,0 +1,121 @@
+"""Boxes and masks say where things are, whatever the scale at which a photo is read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lineament.core.errors import ArtifactError, DataError
+from lineament.explanation.regions import Region, read_regions
+
+Photos = list[tuple[str, Path]]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Photos:
+    """Two photos of 40 by 20 pixels."""
+    (tmp_path / "images").mkdir()
+    made = []
+    for name in ("images/a.png", "images/b.png"):
+        Image.fromarray(np.zeros((20, 40, 3), dtype=np.uint8)).save(tmp_path / name)
+        made.append((name, tmp_path / name))
+    return made
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[[str], Path]:
+    def write(rows: str) -> Path:
+        path = tmp_path / "boxes.csv"
+        path.write_text(f"filename,left,top,right,bottom\n{rows}", encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_box_is_in_parts_of_the_photo(table: Callable[[str], Path], photos: Photos) -> None:
+    found = read_regions(table("images/a.png,10,5,30,20\n"), photos)
+
+    assert found == {"images/a.png": Region(left=0.25, top=0.25, right=0.75, bottom=1.0)}
+
+
+@pytest.mark.parametrize(("height", "width"), [(20, 40), (10, 20), (4, 4)])
+def test_box_covers_the_same_part_at_every_scale(height: int, width: int) -> None:
+    mask = Region(left=0.25, top=0.5, right=0.75).mask(height, width)
+
+    assert mask.shape == (height, width)
+    assert mask.mean() == 0.25
+    assert not mask[: height // 2].any()
+
+
+def test_rows_of_other_photos_are_passed_over(table: Callable[[str], Path], photos: Photos) -> None:
+    found = read_regions(table("images/c.png,x,,,\nimages/b.png,0,0,1,1\n"), photos)
+
+    assert list(found) == ["images/b.png"]
+
+
+def test_every_row_that_cannot_be_followed_is_named(
+    table: Callable[[str], Path], photos: Photos
+) -> None:
+    path = table(
+        "images/a.png,0,0,1,1\nimages/a.png,0,0,2,2\nimages/b.png,one,0,1,1\n"
+        "images/b.png,5,0,5,1\nimages/b.png,0,0,nan,1\nimages/b.png,40,0,50,10\n"
+        "images/b.png,0,0,1,inf\n"
+    )
+
+    with pytest.raises(DataError) as caught:
+        read_regions(path, photos)
+
+    assert str(caught.value) == (
+        f"{path} has boxes that cannot be followed.\n"
+        "  at:  row 3 (a second box of images/a.png), row 4 (no number), row 5 (an empty box), "
+        "row 6 (no finite number), row 7 (outside the photo of 40 x 20 px), row 8 (no finite "
+        "number)\n"
+        "  fix: Write a CSV with the columns filename,left,top,right,bottom, in pixels."
+    )
+
+
+def test_table_of_other_photos_alone_is_refused(
+    table: Callable[[str], Path], photos: Photos
+) -> None:
+    path = table("a.png,0,0,1,1\n")
+
+    with pytest.raises(DataError) as caught:
+        read_regions(path, photos)
+
+    assert str(caught.value) == (
+        f"{path} has no region of these photos.\n"
+        "  fix: Name photos as the dataset's `splits` do, such as images/cat/01.jpg."
+    )
+
+
+def test_table_that_is_not_there_is_refused(tmp_path: Path, photos: Photos) -> None:
+    with pytest.raises(ArtifactError):
+        read_regions(tmp_path / "nowhere.csv", photos)
+
+
+def test_mask_of_another_size_is_laid_over_the_photo(tmp_path: Path, photos: Photos) -> None:
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.array([[0, 255]], dtype=np.uint8)).save(tmp_path / "masks" / "a.png")
+
+    mask = read_regions(tmp_path / "masks", photos)["images/a.png"].mask(20, 40)
+
+    assert mask[:, 20:].all()
+    assert not mask[:, :20].any()
+
+
+def test_masks_that_cannot_be_followed_are_named(tmp_path: Path, photos: Photos) -> None:
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(tmp_path / "masks" / "a.png")
+    (tmp_path / "masks" / "b.png").write_bytes(b"")
+
+    with pytest.raises(DataError) as caught:
+        read_regions(tmp_path / "masks", photos)
+
+    folder = tmp_path / "masks"
+    assert str(caught.value) == (
+        f"{folder} has masks that cannot be followed.\n"
+        f"  at:  {folder / 'a.png'} (nothing is inside), {folder / 'b.png'} (empty file)\n"
+        "  fix: Paint what is inside in white on black, and leave out photos that show none."
+    )
