@@ -10,7 +10,7 @@ from lineament.reporting.numbers import counted
 TIES = {  # key of the checks, what a test photo would share with a training photo
     "duplicates": "the same pixels as",
     "near": "a near duplicate in",
-    "group": "its group with",
+    "group": "a group with",
 }
 
 
@@ -90,8 +90,7 @@ def _not_looked(
     missing = []
     if not _near(document):
         missing.append(
-            "Near duplicates were not looked for (`prepare` without `--set "
-            "near_duplicates=false` does)."
+            "Near duplicates were not looked for (`prepare --set near_duplicates=true` does)."
         )
     if not number(part(part(document, "checks"), "groups"), "groups"):
         missing.append(

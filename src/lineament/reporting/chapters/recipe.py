@@ -40,10 +40,7 @@ def _how(card: RunCard) -> str:
     if begun.get("tag"):
         told += f", weights {fact(begun['tag'])}"
     told += f"; photos are seen at {card.preprocessing.size_px} pixels ({card.preprocessing.fit})."
-    head = fact(card.head.get("kind"))
-    return (
-        f"{told} The head is {'an' if head[:1] in 'aeiou' else 'a'} {head} one, seed {card.seed}."
-    )
+    return f"{told} Head: {fact(card.head.get('kind'))}; seed {card.seed}."
 
 
 def _chosen(training: Training) -> str:

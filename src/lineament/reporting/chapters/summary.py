@@ -60,12 +60,12 @@ def _left_out(part: Part) -> str:
     counts = part_of(part.dataset.document, "counts")
     reasons = left_out(counts)
     scanned = number(counts, "scanned")
+    if not scanned:
+        return "The dataset does not say."
     if not reasons:
-        return (
-            f"Nothing: all {counted(scanned, 'file')} of the source are in."
-            if scanned
-            else ("The dataset does not say.")
-        )
+        if scanned == 1:
+            return "Nothing: the only file of the source is in."
+        return f"Nothing: all {scanned:,} files of the source are in."
     listed_reasons = "; ".join(f"{count} ({why})" for count, why in reasons)
     return f"Of {counted(scanned, 'file')}: {listed_reasons}."
 
@@ -138,7 +138,8 @@ def alternative(part: Part) -> str:
         )
     told = f"Of {counted(len(part.comparison.contenders), 'model')}: {part.comparison.sentence}"
     name = part.chapter.name
-    if name != part.comparison.recommendation:
+    # A run of several seeds is called like its contender and its seed.
+    if not name.startswith(part.comparison.recommendation):
         told += f" Told in full below is {name}, which the validation photos chose."
     return told
 
