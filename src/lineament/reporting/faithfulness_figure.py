@@ -46,7 +46,7 @@ def legend(finding: Faithfulness) -> list[tuple[str, str]]:
 def _drawn(finding: Faithfulness, curves: Sequence[Sequence[float]], name: str, verb: str) -> str:
     places = [*finding.methods, *finding.baselines]
     with drawing(name, purpose=PURPOSE):
-        figure, axes = canvas(width=440, height=320, margins=(62, 16, 12, 54))
+        figure, axes = canvas(width=440, height=320, margins=(62, 28, 12, 54))
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         for index, (_, curve) in enumerate(zip(places, curves, strict=True)):
