@@ -242,8 +242,12 @@ class Looker:
             )
             explanation = dataclasses.replace(explanation, hiding=hidden)
         if settings.sanity:
-            checked = self._sanity(predictions, progress)
-            explanation = dataclasses.replace(explanation, sanity=checked)
+            try:
+                checked = self._sanity(predictions, progress)
+            except UsageError as error:  # maps of one cell have no order; the rest is worth keeping
+                progress.note(f"Random weights were not tried: {error.what}")
+            else:
+                explanation = dataclasses.replace(explanation, sanity=checked)
         return explanation
 
     def _localised(self, predictions: Predictions, progress: Progress) -> Localisation:

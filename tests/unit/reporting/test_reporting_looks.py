@@ -159,9 +159,7 @@ def shown(*galleries: Gallery) -> Explanation:
 
 
 def faithful(*against: Against) -> Explanation:
-    found = dataclasses.replace(
-        FAITHFULNESS, methods=(dataclasses.replace(CAM, against=against),)
-    )
+    found = dataclasses.replace(FAITHFULNESS, methods=(dataclasses.replace(CAM, against=against),))
     return dataclasses.replace(EMPTY, faithfulness=found)
 
 
@@ -191,7 +189,12 @@ def test_a_mistake_is_shown_with_what_spoke_for_the_answer_and_for_the_truth() -
 
 @pytest.mark.parametrize(
     ("n_photos", "n_shown", "count"),
-    [(87, 1, "1 of 87 mistakes"), (1, 1, "1 mistake"), (2, 2, "2 mistakes"), (1, 0, "0 of 1 mistake")],
+    [
+        (87, 1, "1 of 87 mistakes"),
+        (1, 1, "1 mistake"),
+        (2, 2, "2 mistakes"),
+        (1, 0, "0 of 1 mistake"),
+    ],
 )
 def test_a_gallery_says_how_many_there_are(n_photos: int, n_shown: int, count: str) -> None:
     gallery = dataclasses.replace(MISTAKES, n_photos=n_photos, shown=(WRONGLY,) * n_shown)
@@ -251,8 +254,8 @@ def test_of_many_classes_those_that_are_shown_are_counted() -> None:
         Gallery(kind=RIGHT, class_name=name, n_photos=1, shown=(RIGHTLY,)) for name in "ab"
     ]
     many = dataclasses.replace(shown(*galleries), classes=tuple("abc"))
-    assert (
-        "The surest photos of each class; the 2 classes with the lowest recall, of 3." in text(many)
+    assert "The surest photos of each class; the 2 classes with the lowest recall, of 3." in text(
+        many
     )
 
 

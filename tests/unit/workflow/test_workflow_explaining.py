@@ -9,7 +9,21 @@ from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.explanation import Explanation, read_explanation
 from lineament.artifacts.run import Run
 from lineament.core.errors import ArtifactError, DataError, UsageError
+from lineament.core.progress import Quiet
+from lineament.training.recipe import TrainConfig
+from lineament.training.train import train
 from lineament.workflow.explaining import ExplainDatasetConfig, explain_dataset
+
+
+class Notes(Quiet):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
 
 QUICK = ExplainDatasetConfig(faithfulness=4, hiding=9, per_class=1, surest=2, borderline=1)
 
@@ -70,13 +84,15 @@ def test_bundle_is_explained_as_its_run_is(
 
 
 def test_methods_are_measured_beside_the_one_that_is_shown(
-    small_run: Run, drawn_dataset: Dataset, tmp_path: Path
+    drawn_dataset: Dataset, tmp_path: Path
 ) -> None:
+    recipe = TrainConfig(mode="scratch", backbone="custom_cnn", size_px=64, epochs=1)
+    run = train(drawn_dataset, tmp_path / "run", config=recipe)
     config = ExplainDatasetConfig(
         beside=("occlusion", "grad-cam"), faithfulness=2, hiding=0, per_class=0, sanity=3
     )
 
-    found = explain_dataset(small_run.root, drawn_dataset, tmp_path / "out", config=config)
+    found = explain_dataset(run.root, drawn_dataset, tmp_path / "out", config=config)
 
     assert found.faithfulness is not None
     titles = [each.title for each in found.faithfulness.methods]
@@ -86,6 +102,23 @@ def test_methods_are_measured_beside_the_one_that_is_shown(
         "Grad-CAM (Selvaraju et al. 2017)",
     ]
     assert [each.title for each in found.sanity] == ["Grad-CAM (Selvaraju et al. 2017)"]
+
+
+def test_maps_of_one_cell_have_no_order_and_the_rest_is_kept(
+    small_run: Run, drawn_dataset: Dataset, tmp_path: Path
+) -> None:
+    notes = Notes()
+    config = ExplainDatasetConfig(faithfulness=0, hiding=3, per_class=0, sanity=3)
+
+    found = explain_dataset(
+        small_run.root, drawn_dataset, tmp_path / "out", config=config, progress=notes
+    )
+
+    assert found.sanity == ()
+    assert notes.said == [
+        "Random weights were not tried: 0 of 3 photos have a map with an order; two or more are "
+        "needed."
+    ]
 
 
 def test_regions_are_of_the_photos_that_have_one(
