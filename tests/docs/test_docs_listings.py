@@ -33,7 +33,8 @@ READY = {  # what a page's reader has made with the pages before it
     "docs/how-to/track.md": ("dataset",),
     "docs/how-to/evaluate.md": ("dataset", "run", "model.onnx", "faces-dataset"),
     "docs/how-to/compare.md": ("dataset",),
-    "docs/how-to/explain.md": ("run",),
+    "docs/how-to/explain.md": ("dataset", "run"),
+    "docs/how-to/report.md": ("dataset", "run"),
     "docs/how-to/ship.md": ("run",),
     "docs/how-to/kaggle.md": ("model.onnx",),
 }

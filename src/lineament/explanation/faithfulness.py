@@ -26,13 +26,13 @@ from lineament.core.progress import QUIET, Progress, tracked
 from lineament.explanation.maps import Centre, Chance, MapMaker
 from lineament.imaging.decode import shrink
 from lineament.imaging.render import place_heat, seen_box
-from lineament.measure.intervals import Groups, Interval
+from lineament.measure.intervals import Groups
 from lineament.measure.perturbation import area, order_of, replaced
-from lineament.measure.shares import mean_interval
+from lineament.measure.shares import bounded_mean
 from lineament.measure.units import independent_units
 from lineament.runtime.predictor import Predictor
 
-STEPS = 16  # areas by 16 and by 64 steps differed by less than a hundredth of their spread
+STEPS = 16  # areas by 16 and by 64 steps differed by less than a fiftieth of the photos' spread
 BLUR = 10  # the blur's radius as a part of the shorter side: no class is seen through it
 
 
@@ -68,17 +68,18 @@ def faithfulness(
 
     Returns:
         Areas and paired differences with Student's intervals, over whole groups where there are
-        any. They are for one figure at a time.
+        any. They are for one figure at a time. One photo or one group says nothing about the next:
+        its intervals are all that is possible.
 
     Raises:
-        UsageError: There are fewer than two photos or no method.
+        UsageError: There is no photo, no method or no step.
         DataError: A photo cannot be read.
     """
-    if len(photos) < 2 or not methods or steps < 1:
+    if not photos or not methods or steps < 1:
         raise UsageError(
-            f"Faithfulness needs two photos or more, a method and a step, got {len(photos)}, "
-            f"{len(methods)} and {steps}.",
-            fix="Measure it on more photos.",
+            f"Faithfulness needs a photo, a method and a step, got {len(photos)}, {len(methods)} "
+            f"and {steps}.",
+            fix="Give one of each, or more.",
         )
     baselines = (Centre(), Chance(seed))
     lock = threading.Lock()  # gradients change the network while they ask it
@@ -92,13 +93,16 @@ def faithfulness(
     curves = np.stack([row.curves for row in rows])
     seconds = np.median(np.stack([row.seconds for row in rows]), axis=0)
     unit = None if units is None else independent_units(units, len(photos))
-    unit = None if unit is None or unit.max() == 0 else unit
     areas = area(curves)  # (photos, maps, insertion and deletion)
     made = [
         Faithful(
             title=maker.title,
-            insertion=_mean(areas[:, index, 0], unit, level, least=0.0),
-            deletion=_mean(areas[:, index, 1], unit, level, least=0.0),
+            insertion=bounded_mean(
+                areas[:, index, 0], groups=unit, least=0.0, most=1.0, level=level
+            ),
+            deletion=bounded_mean(
+                areas[:, index, 1], groups=unit, least=0.0, most=1.0, level=level
+            ),
             insertion_curve=tuple(curves[:, index, 0].mean(axis=0).tolist()),
             deletion_curve=tuple(curves[:, index, 1].mean(axis=0).tolist()),
             seconds=float(seconds[index]) if index < len(methods) else None,
@@ -133,6 +137,8 @@ def _measured(
     radius = max(1.0, min(height, width) / BLUR)
     blurred = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
     plain = np.broadcast_to(image.mean(axis=(0, 1)).round().astype(np.uint8), image.shape).copy()
+    # Where a map says nothing it is the noise that it is measured against: no better and no worse.
+    ties = place_heat(Chance(seed)(image, class_index), window, height, width)
     own_seed = int.from_bytes(hashlib.sha256(f"{seed} ".encode() + image.tobytes()).digest()[:8])
     top, left, bottom, right = seen_box(window, height, width)
     inside = (slice(top, bottom), slice(left, right))
@@ -150,7 +156,7 @@ def _measured(
         # What the model does not see is never changed: that would be asked in vain.
         heat = np.full((height, width), -np.inf, dtype=np.float32)
         heat[inside] = place_heat(grid, window, height, width)[inside]
-        order = order_of(heat, seed=own_seed)
+        order = order_of(heat, ties, seed=own_seed)
         for side, (start, end) in enumerate(((blurred, image), (image, plain))):
             curves[index, side, [0, steps]] = ends[side]
             for step in range(1, steps):
@@ -176,8 +182,13 @@ def _against(
     found = []
     for number, baseline in enumerate(baselines, first):
         # Signs such that more is better: sooner there, sooner gone.
-        insertion = _mean(areas[:, index, 0] - areas[:, number, 0], unit, level, least=-1.0)
-        deletion = _mean(areas[:, number, 1] - areas[:, index, 1], unit, level, least=-1.0)
+        insertion, deletion = (
+            bounded_mean(difference, groups=unit, least=-1.0, most=1.0, level=level)
+            for difference in (
+                areas[:, index, 0] - areas[:, number, 0],
+                areas[:, number, 1] - areas[:, index, 1],
+            )
+        )
         found.append(
             Against(
                 baseline=baseline.title,
@@ -187,14 +198,6 @@ def _against(
             )
         )
     return tuple(found)
-
-
-def _mean(
-    values: NDArray[np.float64], unit: NDArray[np.int64] | None, level: float, *, least: float
-) -> Interval:
-    found = mean_interval(values, groups=unit, level=level)
-    low, high = max(least, found.low), min(1.0, found.high)
-    return dataclasses.replace(found, low=low, high=high)
 
 
 def _said(method: Faithful, photos: int) -> Faithful:
@@ -212,7 +215,7 @@ def in_words(title: str, against: Sequence[Against], photos: int) -> str:
     beaten = [each.baseline for each in against if each.beats]
     rest = [each for each in against if not each.beats]
     name = title[:1].upper() + title[1:]
-    on = f"on {photos} photos"
+    on = "on 1 photo" if photos == 1 else f"on {photos:,} photos"
     if not rest:
         return (
             f"{name} marks what the model answers by: by insertion and by deletion it beats "

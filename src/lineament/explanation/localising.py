@@ -1,6 +1,5 @@
 """Localising: how much of a method's maps lies where the thing is known to be."""
 
-import dataclasses
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from lineament.imaging.decode import shrink
 from lineament.imaging.render import place_heat, seen_box
 from lineament.measure.intervals import Groups, Interval
 from lineament.measure.localisation import energy, pointing
-from lineament.measure.shares import mean_interval
+from lineament.measure.shares import bounded_mean
 from lineament.measure.units import independent_units
 from lineament.runtime.predictor import Predictor
 
@@ -51,7 +50,7 @@ def localisation(
         model does not see of a region or of a photo does not count.
 
     Raises:
-        DataError: Fewer than two photos have a region that the model sees, or one cannot be read.
+        DataError: No photo has a region that the model sees, or one cannot be read.
     """
     lock = threading.Lock()  # gradients change the network while they ask it
 
@@ -63,10 +62,9 @@ def localisation(
         tracked(predictor.executor.map(measured, asked), progress, "measuring maps", len(asked))
     )
     kept = [index for index, row in enumerate(rows) if row is not None]
-    if len(kept) < 2:
+    if not kept:
         raise DataError(
-            f"{region} has regions that the model sees in {len(kept)} of {len(photos)} photos; two "
-            "or more are needed.",
+            f"{region} has no region that the model sees in {len(photos)} photos.",
             fix="Name regions of the photos of this split.",
         )
     values = np.stack([row for row in rows if row is not None])  # (photos, 1 + 2 methods)
@@ -74,17 +72,16 @@ def localisation(
     if units is not None:
         unit = independent_units(units, len(photos))[kept]
         unit = independent_units(unit, len(kept))  # numbered anew, for some groups may be gone
-        unit = None if unit.max() == 0 else unit
     covered = values[:, 0]
     found = []
     for number, maker in enumerate(methods):
         hits, inside = values[:, 1 + 2 * number], values[:, 2 + 2 * number]
-        surplus = _mean(inside - covered, unit, level, least=-1.0)
-        energies = _mean(inside, unit, level, least=0.0)
+        surplus = bounded_mean(inside - covered, groups=unit, least=-1.0, most=1.0, level=level)
+        energies = bounded_mean(inside, groups=unit, least=0.0, most=1.0, level=level)
         found.append(
             Localised(
                 title=maker.title,
-                hits=_mean(hits, unit, level, least=0.0),
+                hits=bounded_mean(hits, groups=unit, least=0.0, most=1.0, level=level),
                 energy=energies,
                 surplus=surplus,
                 sentence=in_words(maker.title, energies, surplus, region),
@@ -93,7 +90,7 @@ def localisation(
     return Localisation(
         region=region,
         photos=len(kept),
-        area=_mean(covered, unit, level, least=0.0),
+        area=bounded_mean(covered, groups=unit, least=0.0, most=1.0, level=level),
         methods=tuple(found),
     )
 
@@ -125,14 +122,6 @@ def _measured(
     return np.array(values)
 
 
-def _mean(
-    values: NDArray[np.float64], unit: NDArray[np.int64] | None, level: float, *, least: float
-) -> Interval:
-    found = mean_interval(values, groups=unit, level=level)
-    low, high = max(least, found.low), min(1.0, found.high)
-    return dataclasses.replace(found, low=low, high=high)
-
-
 def in_words(title: str, inside: Interval, surplus: Interval, region: str) -> str:
     """Say for a reader whether a method's maps lie inside more than their area would have it.
 
@@ -144,8 +133,9 @@ def in_words(title: str, inside: Interval, surplus: Interval, region: str) -> st
     """
     name = title[:1].upper() + title[1:]
     told = f"{name}: {inside.value:.0%} of a map lies inside the regions of {region}, "
+    photos = "1 photo" if inside.n == 1 else f"{inside.n:,} photos"
     area = f"{inside.value - surplus.value:.0%}"
-    limits = f"{surplus.low * 100:+.0f} to {surplus.high * 100:+.0f} points, {inside.n} photos"
+    limits = f"{surplus.low * 100:+.0f} to {surplus.high * 100:+.0f} points, {photos}"
     if surplus.low > 0:
         return f"{told}which are {area} of the area: more than by chance ({limits})."
     if surplus.high < 0:

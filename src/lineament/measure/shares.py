@@ -1,5 +1,6 @@
 """Shares and means of samples that may come in groups, with intervals that need no resampling."""
 
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -112,3 +113,53 @@ def mean_interval(
         n=len(values),
         n_groups=None if groups is None else n_units,
     )
+
+
+def bounded_mean(
+    values: NDArray[np.float64],
+    *,
+    groups: Groups | None = None,
+    least: float,
+    most: float,
+    level: float = 0.95,
+) -> Interval:
+    """Give `mean_interval` of values that cannot lie beyond limits, for one sample or more.
+
+    One sample or one group says nothing about the next: its interval is all that is possible.
+
+    Args:
+        values: Of each sample, ``float64 (N,)``, one or more, from ``least`` to ``most``.
+        groups: Group of each sample, length ``N``; ``None`` where samples are independent.
+        least: What no value lies below.
+        most: What no value lies above.
+        level: Confidence level, between 0 and 1.
+
+    Returns:
+        The interval, inside the limits; of one sample or group its ``method`` is ``one sample`` or
+        ``one group``.
+
+    Raises:
+        UsageError: There is no sample, ``groups`` has another length, or ``level`` is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> one = bounded_mean(np.array([0.5]), least=0.0, most=1.0)
+        >>> one.low, one.value, one.high, one.method
+        (0.0, 0.5, 1.0, 'one sample')
+    """
+    if not len(values):
+        raise UsageError("A mean needs one sample or more, got 0.")
+    unit = None if groups is None else independent_units(groups, len(values))
+    n_groups = None if unit is None else int(unit.max()) + 1
+    if (n_groups or len(values)) == 1:
+        return Interval(
+            value=float(values.mean()),
+            low=least,
+            high=most,
+            level=level,
+            method="one sample" if n_groups is None else "one group",
+            n=len(values),
+            n_groups=n_groups,
+        )
+    found = mean_interval(values, groups=unit, level=level)
+    return replace(found, low=max(least, found.low), high=min(most, found.high))

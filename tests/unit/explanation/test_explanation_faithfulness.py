@@ -7,6 +7,7 @@ import pytest
 
 from lineament.artifacts.findings.faithfulness import Against
 from lineament.core.errors import UsageError
+from lineament.core.executor import LocalExecutor
 from lineament.explanation.faithfulness import faithfulness, in_words
 from lineament.explanation.maps import MapMaker
 from lineament.measure.intervals import Interval
@@ -42,12 +43,15 @@ def test_map_of_everything_else_is_told_worse(
     )
 
 
-def test_map_that_says_nothing_does_not_beat_noise(
+def test_map_that_says_nothing_is_measured_as_noise(
     corner: Corner, flat: MapMaker, lit_photos: Photos
 ) -> None:
-    (found,) = faithfulness(corner(), [flat], lit_photos).methods
+    found = faithfulness(corner(), [flat], lit_photos)
 
-    assert not any(each.beats for each in found.against)
+    (nothing,), (_, noise) = found.methods, found.baselines
+    assert nothing.insertion_curve == noise.insertion_curve
+    assert nothing.deletion_curve == noise.deletion_curve
+    assert not any(each.beats for each in nothing.against)
 
 
 def test_curves_begin_and_end_with_the_same_photos_for_every_map(
@@ -80,6 +84,20 @@ def test_same_photos_and_seed_give_the_same_figures(
     assert [each.insertion for each in one.methods] == [each.insertion for each in other.methods]
 
 
+def test_order_of_the_photos_and_number_of_workers_change_no_figure(
+    corner: Corner, flat: MapMaker, lit_photos: Photos
+) -> None:
+    alone = corner()
+    alone.executor = LocalExecutor(workers=1)
+
+    one = faithfulness(corner(), [flat], lit_photos)
+    other = faithfulness(alone, [flat], lit_photos[::-1])
+
+    for first, second in zip(one.methods, other.methods, strict=True):
+        assert second.insertion_curve == pytest.approx(first.insertion_curve, abs=1e-12)
+        assert second.deletion_curve == pytest.approx(first.deletion_curve, abs=1e-12)
+
+
 def test_groups_are_kept_together(corner: Corner, quarter: Quarter, lit_photos: Photos) -> None:
     units = [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
 
@@ -88,12 +106,28 @@ def test_groups_are_kept_together(corner: Corner, quarter: Quarter, lit_photos: 
     assert (found.insertion.method, found.insertion.n_groups) == ("group-student", 4)
 
 
-def test_one_group_alone_is_taken_as_photos(
+def test_one_group_says_nothing_about_the_next(
     corner: Corner, quarter: Quarter, lit_photos: Photos
 ) -> None:
     (found,) = faithfulness(corner(), [quarter(0, 0)], lit_photos, units=[5] * 12).methods
 
-    assert found.insertion.method == "student"
+    assert (found.insertion.low, found.insertion.high) == (0, 1)
+    assert (found.insertion.method, found.insertion.n_groups) == ("one group", 1)
+    assert not any(each.beats for each in found.against)
+
+
+def test_one_photo_tells_nothing_apart(
+    corner: Corner, quarter: Quarter, lit_photos: Photos
+) -> None:
+    (found,) = faithfulness(corner(), [quarter(0, 0)], lit_photos[:1]).methods
+
+    assert (found.against[0].insertion.low, found.against[0].insertion.high) == (-1, 1)
+    assert found.sentence == (
+        "A quarter does not beat every map that knows nothing, on 1 photo: against a blob in the "
+        "middle it is not told apart by insertion and not told apart by deletion; against smooth "
+        "noise it is not told apart by insertion and not told apart by deletion. Take what it "
+        "marks with care."
+    )
 
 
 @pytest.mark.parametrize("fit", ["crop", "letterbox"])
@@ -105,13 +139,13 @@ def test_what_the_model_does_not_see_is_never_changed(
     assert all(each.beats for each in found.against)
 
 
-def test_one_photo_is_not_enough(corner: Corner, flat: MapMaker, lit_photos: Photos) -> None:
+def test_no_photo_is_refused(corner: Corner, flat: MapMaker) -> None:
     with pytest.raises(UsageError) as caught:
-        faithfulness(corner(), [flat], lit_photos[:1])
+        faithfulness(corner(), [flat], [])
 
     assert str(caught.value) == (
-        "Faithfulness needs two photos or more, a method and a step, got 1, 1 and 16.\n"
-        "  fix: Measure it on more photos."
+        "Faithfulness needs a photo, a method and a step, got 0, 1 and 16.\n"
+        "  fix: Give one of each, or more."
     )
 
 

@@ -65,7 +65,7 @@ def test_what_the_model_does_not_see_of_a_region_does_not_count(
         localisation(corner(crop_fraction=0.5), [flat], lit_photos, [edge] * 12, region="boxes.csv")
 
     assert str(caught.value) == (
-        "boxes.csv has regions that the model sees in 0 of 12 photos; two or more are needed.\n"
+        "boxes.csv has no region that the model sees in 12 photos.\n"
         "  fix: Name regions of the photos of this split."
     )
 
@@ -85,6 +85,17 @@ def test_photos_without_a_seen_region_are_left_out_with_their_groups(
     )
 
     assert (found.photos, found.area.n_groups) == (8, 2)
+
+
+def test_one_photo_says_nothing_about_the_next(
+    corner: Corner, flat: MapMaker, lit_photos: Photos
+) -> None:
+    (method,) = localisation(
+        corner(), [flat], lit_photos[:1], [UPPER_LEFT], region="boxes.csv"
+    ).methods
+
+    assert (method.surplus.low, method.surplus.high) == (-1, 1)
+    assert method.sentence.endswith("can be told (-100 to +100 points, 1 photo).")
 
 
 def told(low: float, high: float) -> str:

@@ -3,7 +3,8 @@
 After Mitchell et al. 2019, "Model cards for model reporting", as far as figures can fill it in.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 
 from lineament.artifacts.report import EvaluationReport
 from lineament.artifacts.run import RunCard
@@ -13,14 +14,22 @@ from lineament.reporting.story import Part
 from lineament.reporting.trainings import fact
 
 NAMED_CLASSES = 12
+NAMED_LIMITS = 5  # of classes in one sentence
 WEAK = 0.75  # recall below which a class is named as a limit
-# Backbones that were trained on faces; an artifact says its backbone's name, not what it is for.
+# Backbones that were trained on faces. A run says what its weights had learnt from, but only where
+# they are known: `file:PATH` of another file, and `none`, leave the name alone to tell.
 OF_FACES = ("sface", "vggface", "facenet", "arcface", "insightface")
 # Words by which people call classes of emotions, in the datasets that the field uses.
 EMOTIONS = {
     *("anger", "angry", "contempt", "disgust", "disgusted", "fear", "fearful", "happy"),
     *("happiness", "joy", "neutral", "sad", "sadness", "surprise", "surprised"),
 }
+# Words by which classes of people are called; somebody's own name cannot be told from others.
+PEOPLE = {
+    *("face", "faces", "person", "persons", "people", "human", "humans", "man", "men", "woman"),
+    *("women", "male", "female", "boy", "girl", "child", "children", "pedestrian"),
+}
+WORD = re.compile(r"[^\W\d_]+")
 FEWEST_EMOTIONS = 3  # one such word may mean anything; three are a set
 OF_PEOPLE = (
     "Deciding about people: hiring, credit, insurance, policing, borders, school or care.",
@@ -65,12 +74,12 @@ def limits(evaluation: EvaluationReport) -> list[str]:
     weak = [each for each in evaluation.per_class if each.support and each.recall < WEAK]
     if weak:
         weak.sort(key=lambda each: each.recall)
-        named = [f"{each.name} ({percent(each.recall, decimals=0)})" for each in weak[:5]]
-        more = f" and {len(weak) - 5} more" if len(weak) > 5 else ""
-        told.append(f"Finds less than {WEAK:.0%} of the photos of {listed(named)}{more}.")
+        named = [f"{each.name} ({percent(each.recall, decimals=0)})" for each in weak]
+        told.append(f"Finds less than {WEAK:.0%} of the photos of {_some(named)}.")
     empty = [each.name for each in evaluation.per_class if not each.support]
     if empty:
-        told.append(f"Was not measured on {listed(empty[:5])}: there are no test photos of it.")
+        them = "it" if len(empty) == 1 else "them"
+        told.append(f"Was not measured on {_some(empty)}: there are no test photos of {them}.")
     error = evaluation.headline.get("expected_calibration_error")
     if error is not None:
         told.append(
@@ -95,6 +104,12 @@ def limits(evaluation: EvaluationReport) -> list[str]:
     return told
 
 
+def _some(names: Sequence[str]) -> str:
+    """Name the first, and count the others."""
+    more = len(names) - NAMED_LIMITS
+    return listed([*names[:NAMED_LIMITS], *([f"{more:,} more"] if more > 0 else [])])
+
+
 def must_not(run: RunCard) -> list[str]:
     """Say what a model of faces or of emotions must not be used for; nothing of others."""
     told: list[str] = []
@@ -106,23 +121,27 @@ def must_not(run: RunCard) -> list[str]:
 
 
 def is_of_faces(run: RunCard) -> bool:
-    """Whether the backbone, a class or a face step says that photos show faces."""
+    """Whether the backbone, what it had learnt from, or a class says that photos show people."""
     name = str(run.backbone.get("name", "")).lower()
-    words = {word for each in run.classes for word in each.lower().replace("_", " ").split()}
-    return name.startswith(OF_FACES) or bool(words & {"face", "faces"}) or is_of_emotions(run)
+    learnt = set(WORD.findall(str(run.backbone.get("trained_on", "")).lower()))
+    is_face_net = name.startswith(OF_FACES) or bool(learnt & {"face", "faces"})
+    return is_face_net or bool(_class_words(run) & PEOPLE) or is_of_emotions(run)
 
 
 def is_of_emotions(run: RunCard) -> bool:
     """Whether the classes are called like emotions."""
-    return len({each.lower() for each in run.classes} & EMOTIONS) >= FEWEST_EMOTIONS
+    return len(_class_words(run) & EMOTIONS) >= FEWEST_EMOTIONS
+
+
+def _class_words(run: RunCard) -> set[str]:
+    return {word for name in run.classes for word in WORD.findall(name.lower())}
 
 
 def _facts(run: RunCard, evaluation: EvaluationReport) -> list[tuple[str, str]]:
-    decisions: Mapping[str, object] = {"licence of the weights": run.backbone.get("licence")}
     return [
         ("backbone", fact(run.backbone.get("name"))),
         ("weights", fact(run.backbone.get("tag"))),
-        *((name, fact(value)) for name, value in decisions.items()),
+        ("licence of the weights", fact(run.backbone.get("licence"))),
         ("classes", counted(len(run.classes), "class")),
         ("calibrated with temperature", f"{run.temperature:.3g}"),
         ("made with Lineament", fact(run.versions.get("lineament"))),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from lineament.artifacts.run import RunCard
 from lineament.measure.intervals import Interval
-from lineament.reporting.documents import number, part
+from lineament.reporting.documents import number
 from lineament.reporting.numbers import counted, interval_texts
 from lineament.reporting.trainings import Training, fact, kept_words
 
@@ -38,7 +38,7 @@ def _how(card: RunCard) -> str:
     begun = card.backbone
     told = f"{MODES.get(card.mode, card.mode)}: {fact(begun.get('name'))}"
     if begun.get("tag"):
-        told += f", weights {fact(begun['tag'])}"
+        told += f", weights {fact(begun['tag'])}, licence {fact(begun.get('licence'))}"
     told += f"; photos are seen at {card.preprocessing.size_px} pixels ({card.preprocessing.fit})."
     return f"{told} Head: {fact(card.head.get('kind'))}; seed {card.seed}."
 
@@ -74,7 +74,7 @@ def _cost(card: RunCard) -> list[str]:
     adds = number(cost, "multiply_adds")
     if adds:
         told.append(f"{adds / 1e6:,.0f} million multiply-adds per photo.")
-    stopped = part({"s": cost}, "s").get("stopped")
+    stopped = cost.get("stopped")
     if stopped and stopped != "epochs":
         told.append(f"It stopped early: {fact(stopped)}.")
     return told

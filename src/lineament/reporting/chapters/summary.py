@@ -83,7 +83,9 @@ def how_good(evaluation: EvaluationReport) -> str:
     constant = _constant(evaluation)
     if constant is not None:
         told += f" Always answering {constant[0]} would reach {percent(constant[1])}."
-        if accuracy.low <= constant[1]:
+        if accuracy.high < constant[1]:
+            told += " The model is right less often than that: do not use it."
+        elif accuracy.low <= constant[1]:
             told += " The model is not told from that: do not use it."
     if accuracy.value == PERFECT:
         told += " Not one mistake was seen, which does not mean that there are none."
@@ -148,7 +150,8 @@ def _again(part: Part) -> str:
     n = len(part.commands)
     if not n:
         return "The artifacts do not say enough to write the commands down."
+    commands = "command" if n == 1 else f"{n:,} commands"
     return (
-        f"By the {counted(n, 'command')} under “How to make it again”, with seed "
+        f"By the {commands} under “How to make it again”, with seed "
         f"{part.chapter.training.run.card.seed}."
     )

@@ -49,7 +49,7 @@ def test_many_weak_classes_are_counted(figures: Figures) -> None:
 
     assert limits(figures(weak))[0] == (
         "Finds less than 75% of the photos of class 0 (0\u00a0%), class 1 (5\u00a0%), class 2 "
-        "(10\u00a0%), class 3 (15\u00a0%) and class 4 (20\u00a0%) and 3 more."
+        "(10\u00a0%), class 3 (15\u00a0%), class 4 (20\u00a0%) and 3 more."
     )
 
 
@@ -57,6 +57,15 @@ def test_class_without_test_photos_is_a_limit(figures: Figures) -> None:
     assert "Was not measured on fox: there are no test photos of it." in limits(
         figures({"cat": (18, 20), "fox": (0, 0)})
     )
+
+
+def test_classes_without_test_photos_are_named_and_counted(figures: Figures) -> None:
+    empty = {f"class {number}": (0, 0) for number in range(6)}
+
+    assert (
+        "Was not measured on class 0, class 1, class 2, class 3, class 4 and 1 more: there are no "
+        "test photos of them."
+    ) in limits(figures({"cat": (18, 20), **empty}))
 
 
 def test_threshold_and_groups_are_no_longer_missing(figures: Figures) -> None:
@@ -86,6 +95,8 @@ def test_cats_and_dogs_may_be_used_for_anything(make_training: MakeTraining) -> 
         {"backbone": {"name": "vggface_resnet"}},
         {"classes": ("face", "no face")},
         {"classes": ("my_face", "other")},
+        {"backbone": {"name": "my_net", "trained_on": "VGG Face: 2.6 million photos"}},
+        {"classes": ("a woman", "a man")},
     ],
 )
 def test_models_of_faces_must_not_decide_about_people(
@@ -98,7 +109,7 @@ def test_models_of_faces_must_not_decide_about_people(
 
 
 def test_models_of_emotions_must_not_read_feelings(make_training: MakeTraining) -> None:
-    run = make_training(classes=("Anger", "happy", "Neutral")).run.card
+    run = make_training(classes=("0_Anger", "happy", "Neutral")).run.card
 
     assert is_of_emotions(run)
     assert must_not(run) == [*OF_PEOPLE, *OF_EMOTIONS]

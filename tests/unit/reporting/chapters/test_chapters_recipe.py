@@ -19,8 +19,8 @@ def sentences(training: Training) -> Any:
 
 def test_fine_tuning_is_told_with_its_cost(make_training: MakeTraining) -> None:
     assert sentences(make_training()) == [
-        "The backbone was fine-tuned with a new head: test_net, weights imagenet; photos are seen "
-        "at 32 pixels (squash). Head: linear; seed 4.",
+        "The backbone was fine-tuned with a new head: test_net, weights imagenet, licence MIT; "
+        "photos are seen at 32 pixels (squash). Head: linear; seed 4.",
         "Validation photos chose epoch 2 of 3.",
         "Training took 90 s on a chip with 1 core.",
         "1,234 parameters, 1,000 of them trained.",

@@ -43,7 +43,7 @@ def test_six_questions_are_answered(make_part: MakePart) -> None:
         "often dog is answered cat (3 of 10 photos).",
         "Is it better than the alternative?": "Nobody compared it: no other model was measured on "
         "these photos (`lineament compare`).",
-        "How is it made again?": "By the 1 command under “How to make it again”, with seed 4.",
+        "How is it made again?": "By the command under “How to make it again”, with seed 4.",
     }
 
 
@@ -102,6 +102,19 @@ def test_perfect_model_is_not_called_faultless(figures: Figures) -> None:
 def test_model_at_chance_is_not_to_be_used(figures: Figures) -> None:
     assert "The model is not told from that: do not use it." in how_good(
         figures({"cat": (52, 100), "dog": (49, 100)})
+    )
+
+
+def test_model_below_a_constant_answer_is_said_to_be(figures: Figures) -> None:
+    assert how_good(figures({"cat": (50, 190), "dog": (9, 10)})).endswith(
+        "Always answering cat would reach 95.0\u00a0%. The model is right less often than that: do "
+        "not use it. The interval is wide: more test photos are needed to say more."
+    )
+
+
+def test_several_commands_are_counted(make_part: MakePart) -> None:
+    assert answers(make_part(commands=("a", "b")))["How is it made again?"] == (
+        "By the 2 commands under “How to make it again”, with seed 4."
     )
 
 
