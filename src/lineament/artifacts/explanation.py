@@ -16,9 +16,8 @@ from lineament.artifacts.findings.hiding import Hiding
 from lineament.artifacts.findings.localisation import Localisation
 from lineament.artifacts.findings.sanity import SanityCheck
 from lineament.artifacts.plain import read_plain
-from lineament.artifacts.schema import field, open_document, stamp
-from lineament.core.errors import ArtifactError
-from lineament.core.files import json_text, sha256_file
+from lineament.artifacts.sealed import open_sealed, seal
+from lineament.core.files import json_text
 
 KIND = "explanation"
 SCHEMA_VERSION = 1
@@ -83,10 +82,7 @@ class Explanation:
 def write_explanation(folder: Path, explanation: Explanation, *, page: str) -> None:
     """Write ``explanation.html`` and ``explanation.json`` beside the photos in ``folder``."""
     (folder / PAGE).write_text(page, encoding="utf-8")
-    written = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DOCUMENT)
-    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in written}
-    document = {**stamp(KIND, SCHEMA_VERSION), **explanation.as_dict(), "files": files}
-    (folder / DOCUMENT).write_text(json_text(document), encoding="utf-8")
+    seal(folder, DOCUMENT, explanation.as_dict(), kind=KIND, schema_version=SCHEMA_VERSION)
 
 
 def read_explanation(folder: Path) -> Explanation:
@@ -96,17 +92,12 @@ def read_explanation(folder: Path) -> Explanation:
         ArtifactError: It is no explanation, is of a newer schema, is damaged, or a file was
             changed.
     """
-    document = open_document(folder, DOCUMENT, kind=KIND, schema_version=SCHEMA_VERSION)
-    name = str(folder)
-    changed = [
-        file
-        for file, stated in field(document, "files", dict, name=name).items()
-        if not (folder / file).is_file() or sha256_file(folder / file) != stated
-    ]
-    if changed:
-        raise ArtifactError(
-            f"{name} has files that are absent or are not those that `explain` wrote.",
-            at=changed,
-            fix="Explain again; an explanation is not edited by hand.",
-        )
-    return Explanation.from_dict(document, name=name)
+    document = open_sealed(
+        folder,
+        DOCUMENT,
+        kind=KIND,
+        schema_version=SCHEMA_VERSION,
+        wrote="`explain`",
+        fix="Explain again; an explanation is not edited by hand.",
+    )
+    return Explanation.from_dict(document, name=str(folder))

@@ -18,9 +18,9 @@ from lineament.artifacts.findings.selective import PredictionSets, Selective
 from lineament.artifacts.findings.slices import Slices
 from lineament.artifacts.findings.unknowns import Refusals, Unknowns
 from lineament.artifacts.plain import read_plain
-from lineament.artifacts.schema import check_stamp, field, stamp
+from lineament.artifacts.sealed import open_sealed, seal
 from lineament.core.errors import ArtifactError
-from lineament.core.files import json_text, read_json, sha256_file
+from lineament.core.files import json_text
 from lineament.measure.intervals import Interval
 
 KIND = "report"
@@ -222,10 +222,7 @@ def write_report(folder: Path, report: EvaluationReport, *, page: str) -> None:
         page: The HTML page made from ``report``.
     """
     (folder / PAGE).write_text(page, encoding="utf-8")
-    written = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != DOCUMENT)
-    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in written}
-    document = {**stamp(KIND, SCHEMA_VERSION), **report.as_dict(), "files": files}
-    (folder / DOCUMENT).write_text(json_text(document), encoding="utf-8")
+    seal(folder, DOCUMENT, report.as_dict(), kind=KIND, schema_version=SCHEMA_VERSION)
 
 
 def read_report(folder: Path) -> EvaluationReport:
@@ -240,18 +237,12 @@ def read_report(folder: Path) -> EvaluationReport:
     Raises:
         ArtifactError: It is no report, is of a newer schema, is damaged, or a file was changed.
     """
-    document = read_json(folder / DOCUMENT, kind=KIND)
-    name = str(folder)
-    check_stamp(document, kind=KIND, schema_version=SCHEMA_VERSION, name=name)
-    changed = [
-        file
-        for file, stated in field(document, "files", dict, name=name).items()
-        if not (folder / file).is_file() or sha256_file(folder / file) != stated
-    ]
-    if changed:
-        raise ArtifactError(
-            f"{name} has files that are absent or are not those that evaluation wrote.",
-            at=changed,
-            fix="Evaluate again; a report is not edited by hand.",
-        )
-    return EvaluationReport.from_dict(document, name=name)
+    document = open_sealed(
+        folder,
+        DOCUMENT,
+        kind=KIND,
+        schema_version=SCHEMA_VERSION,
+        wrote="evaluation",
+        fix="Evaluate again; a report is not edited by hand.",
+    )
+    return EvaluationReport.from_dict(document, name=str(folder))

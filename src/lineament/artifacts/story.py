@@ -8,9 +8,7 @@ On disk: ``report.json`` (every figure, and the hashes of the other files); ``re
 from collections.abc import Mapping
 from pathlib import Path
 
-from lineament.artifacts.schema import field, open_document, stamp
-from lineament.core.errors import ArtifactError
-from lineament.core.files import json_text, sha256_file
+from lineament.artifacts.sealed import open_sealed, seal
 
 KIND = "full-report"
 SCHEMA_VERSION = 1
@@ -22,10 +20,7 @@ PARTS = "parts"
 def write_story(folder: Path, document: Mapping[str, object], *, page: str) -> None:
     """Write ``report.html`` and ``report.json`` beside the parts that stand in ``folder``."""
     (folder / PAGE).write_text(page, encoding="utf-8")
-    written = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = {path.relative_to(folder).as_posix(): sha256_file(path) for path in written}
-    whole = {**stamp(KIND, SCHEMA_VERSION), **document, "files": files}
-    (folder / DOCUMENT).write_text(json_text(whole), encoding="utf-8")
+    seal(folder, DOCUMENT, document, kind=KIND, schema_version=SCHEMA_VERSION)
 
 
 def read_story(folder: Path) -> dict[str, object]:
@@ -34,17 +29,11 @@ def read_story(folder: Path) -> dict[str, object]:
     Raises:
         ArtifactError: It is none, is of a newer schema, is damaged, or a file was changed.
     """
-    document = open_document(folder, DOCUMENT, kind=KIND, schema_version=SCHEMA_VERSION)
-    name = str(folder)
-    changed = [
-        file
-        for file, stated in field(document, "files", dict, name=name).items()
-        if not (folder / file).is_file() or sha256_file(folder / file) != stated
-    ]
-    if changed:
-        raise ArtifactError(
-            f"{name} has files that are absent or are not those that `report` wrote.",
-            at=changed,
-            fix="Report again; a report is not edited by hand.",
-        )
-    return document
+    return open_sealed(
+        folder,
+        DOCUMENT,
+        kind=KIND,
+        schema_version=SCHEMA_VERSION,
+        wrote="`report`",
+        fix="Report again; a report is not edited by hand.",
+    )

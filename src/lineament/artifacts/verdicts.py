@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lineament.artifacts.plain import read_plain
-from lineament.artifacts.schema import field, open_document, stamp
-from lineament.core.errors import ArtifactError
-from lineament.core.files import json_text, sha256_file
+from lineament.artifacts.sealed import open_sealed, seal
+from lineament.core.files import json_text
 from lineament.measure.intervals import Interval
 
 KIND = "comparison"
@@ -174,9 +173,7 @@ def write_comparison(folder: Path, report: ComparisonReport, *, page: str) -> No
         page: The HTML page made from ``report``.
     """
     (folder / PAGE).write_text(page, encoding="utf-8")
-    files = {PAGE: sha256_file(folder / PAGE)}
-    document = {**stamp(KIND, SCHEMA_VERSION), **report.as_dict(), "files": files}
-    (folder / DOCUMENT).write_text(json_text(document), encoding="utf-8")
+    seal(folder, DOCUMENT, report.as_dict(), kind=KIND, schema_version=SCHEMA_VERSION)
 
 
 def read_comparison(folder: Path) -> ComparisonReport:
@@ -192,17 +189,12 @@ def read_comparison(folder: Path) -> ComparisonReport:
         ArtifactError: It is no comparison, is of a newer schema, is damaged, or the page was
             changed.
     """
-    document = open_document(folder, DOCUMENT, kind=KIND, schema_version=SCHEMA_VERSION)
-    name = str(folder)
-    changed = [
-        file
-        for file, stated in field(document, "files", dict, name=name).items()
-        if not (folder / file).is_file() or sha256_file(folder / file) != stated
-    ]
-    if changed:
-        raise ArtifactError(
-            f"{name} has files that are absent or are not those that the comparison wrote.",
-            at=changed,
-            fix="Compare again; a comparison is not edited by hand.",
-        )
-    return ComparisonReport.from_dict(document, name=name)
+    document = open_sealed(
+        folder,
+        DOCUMENT,
+        kind=KIND,
+        schema_version=SCHEMA_VERSION,
+        wrote="the comparison",
+        fix="Compare again; a comparison is not edited by hand.",
+    )
+    return ComparisonReport.from_dict(document, name=str(folder))

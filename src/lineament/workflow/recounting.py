@@ -1,24 +1,19 @@
 """Report: the whole story of a run, a study or a comparison, from artifacts, on one page."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lineament.artifacts import audit as audits
-from lineament.artifacts import run as runs
-from lineament.artifacts import study as studies
-from lineament.artifacts import verdicts
 from lineament.artifacts.audit import read_audit
-from lineament.artifacts.dataset import DOCUMENT as DATASET
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.report import PREDICTIONS, EvaluationReport, read_report
-from lineament.artifacts.run import Run
+from lineament.artifacts.run import GRAPH
 from lineament.artifacts.story import DOCUMENT, PARTS, write_story
-from lineament.artifacts.study import Study
-from lineament.artifacts.verdicts import ComparisonReport, read_comparison, write_comparison
+from lineament.artifacts.verdicts import write_comparison
 from lineament.core.config import Config, option
-from lineament.core.errors import ArtifactError, DataError
+from lineament.core.errors import DataError
 from lineament.core.executor import Executor
 from lineament.core.extras import require_all
 from lineament.core.files import atomic_folder, require_free, sha256_file
@@ -32,9 +27,9 @@ from lineament.reporting.verdict_page import verdict_page
 from lineament.runtime.predictor import Predictor
 from lineament.training.recipe import TrainConfig
 from lineament.workflow.commands import changed, commands
-from lineament.workflow.comparing import CompareConfig, judge
 from lineament.workflow.evaluating import EvaluateConfig, measure, write_evaluation
 from lineament.workflow.explaining import ExplainDatasetConfig, Looker
+from lineament.workflow.subjects import Subject, subjects_of
 
 MEGABYTE = 1_000_000
 
@@ -68,28 +63,6 @@ class ReportConfig(Config):
         4.0, help="how much of the page photos may take, in megabytes", minimum=0.0, maximum=100.0
     )
     seed: int = option(0, help="of everything random", minimum=0)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
-    """One part before anything is measured.
-
-    Attributes:
-        name: Of its dataset.
-        data: The dataset.
-        run: The run that is told in full.
-        title: What it is called.
-        evaluation: A report of it that stands already; ``None`` where it is measured now.
-        comparison: What compares it with others, called with where it will stand; ``None`` of one
-            run alone.
-    """
-
-    name: str
-    data: Dataset
-    run: Path
-    title: str
-    evaluation: Path | None = None
-    comparison: Callable[[Path], ComparisonReport] | None = None
 
 
 def report(
@@ -132,20 +105,26 @@ def report(
     settings = config or ReportConfig()
     require_all("report", purpose="A report")
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
-    title, description, plans = _planned(
-        source, data, evaluation, settings, progress=progress, executor=executor
+    title, description, subjects = subjects_of(
+        source,
+        data,
+        evaluation,
+        cost=settings.cost,
+        seed=settings.seed,
+        progress=progress,
+        executor=executor,
     )
     with atomic_folder(out, overwrite=overwrite, marker=DOCUMENT) as folder:
         parts = tuple(
             _told(
-                plan,
-                folder / PARTS / plan.name,
-                out / PARTS / plan.name,
+                subject,
+                folder / PARTS / subject.name,
+                out / PARTS / subject.name,
                 settings,
                 progress,
                 executor,
             )
-            for plan in plans
+            for subject in subjects
         )
         story = Story(title=title, description=settings.description or description, parts=parts)
         page = story_page(story, photo_bytes=round(settings.photos_mb * MEGABYTE))
@@ -154,131 +133,8 @@ def report(
     return document
 
 
-def _planned(
-    source: Path,
-    data: Path | Dataset | None,
-    evaluation: Path | None,
-    settings: ReportConfig,
-    *,
-    progress: Progress,
-    executor: Executor | None,
-) -> tuple[str, str, list[Plan]]:
-    """What the report is of: its title, its description, its parts."""
-    if (source / runs.DOCUMENT).is_file():
-        opened = Run.open(source)
-        dataset = _dataset(data, opened)
-        return (
-            f"run {source}",
-            "",
-            [
-                Plan(
-                    name=dataset.root.name,
-                    data=dataset,
-                    run=source,
-                    title=source.name,
-                    evaluation=evaluation,
-                )
-            ],
-        )
-    if (source / studies.DOCUMENT).is_file():
-        study = Study.open(source)
-        plans = _of_study(study, settings, progress=progress, executor=executor)
-        return f"study {source}", study.description, plans
-    if (source / verdicts.DOCUMENT).is_file():
-        found = read_comparison(source)
-        return f"comparison {source}", "", [_of_comparison(source, found, data)]
-    raise ArtifactError(
-        f"{source} is neither a run nor a study nor a comparison.",
-        fix="Name a folder that `train`, `study` or `compare` wrote.",
-    )
-
-
-def _dataset(data: Path | Dataset | None, run: Run) -> Dataset:
-    """The one that was named, or the one that the run was trained on, where it still is that."""
-    if data is not None:
-        return data if isinstance(data, Dataset) else Dataset.open(data)
-    stated = Path(str(run.card.dataset.get("path")))
-    mark = run.card.dataset.get("fingerprint")
-    found = Dataset.open(stated) if (stated / DATASET).is_file() else None
-    if found is None or found.fingerprint != mark:
-        raise DataError(
-            f"{run.root} was trained on {stated}, which is gone or is not what it was.",
-            fix="Name the dataset with `--data DATASET`.",
-        )
-    return found
-
-
-def _of_study(
-    study: Study, settings: ReportConfig, *, progress: Progress, executor: Executor | None
-) -> list[Plan]:
-    """One part per dataset that has a winner by validation."""
-    plans = []
-    for name, winner in study.winning.items():
-        best = winner.best
-        if best is None:
-            continue
-        run = study.run_path(best)
-        reported = study.report_path(best)
-        several = sum(line.dataset == name and bool(line.done) for line in study.lines) > 1
-
-        def compared(out: Path, name: str = name) -> ComparisonReport:
-            return judge(
-                [study.root],
-                out,
-                data=None,
-                settings=CompareConfig(study_dataset=name, cost=settings.cost, seed=settings.seed),
-                progress=progress,
-                executor=executor,
-            )
-
-        plans.append(
-            Plan(
-                name=name,
-                data=_dataset(None, Run.open(run)),
-                run=run,
-                title=best.name,
-                evaluation=reported if reported.is_dir() else None,
-                comparison=compared if several else None,
-            )
-        )
-    if not plans:
-        raise DataError(
-            f"{study.root} has no finished run.",
-            fix="Go on with `lineament study ... --resume`.",
-        )
-    return plans
-
-
-def _of_comparison(source: Path, found: ComparisonReport, data: Path | Dataset | None) -> Plan:
-    """The part of a comparison: of its runs the one with the least validation loss is told."""
-    folders = [
-        (Path(path), each.name)
-        for each in found.contenders
-        for path in each.runs
-        if (Path(path) / runs.DOCUMENT).is_file()
-    ]
-    if not folders:
-        raise DataError(
-            f"{source} compares no runs that are still there.",
-            fix="Report a run, or compare again where the runs are.",
-        )
-    trainings = read_trainings([path for path, _ in folders])
-    losses = [float("inf") if each.loss is None else each.loss for each in trainings]
-    place = losses.index(min(losses))
-    run, name = folders[place]
-    stated = Path(str(found.dataset.get("path")))
-    dataset = Dataset.open(stated) if data is None else data
-    opened = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
-    if opened.fingerprint != found.dataset.get("fingerprint"):
-        raise DataError(
-            f"{opened.root} is not the dataset that {source} was measured on.",
-            fix="Name that dataset with `--data DATASET`, or compare again.",
-        )
-    return Plan(name=opened.root.name, data=opened, run=run, title=name, comparison=lambda _: found)
-
-
 def _told(
-    plan: Plan,
+    subject: Subject,
     folder: Path,
     out: Path,
     settings: ReportConfig,
@@ -286,10 +142,10 @@ def _told(
     executor: Executor | None,
 ) -> Part:
     """Measure what is missing of a part, and write it below the report."""
-    predictor = Predictor(plan.run, executor=executor)
-    looker = _looker(predictor, plan, settings)  # what does not fit is refused before the work
-    (training,) = read_trainings([plan.run])
-    evaluation, predictions = _evaluated(plan, out, settings, progress, executor)
+    predictor = Predictor(subject.run, executor=executor)
+    looker = _looker(predictor, subject, settings)  # what does not fit is refused before the work
+    (training,) = read_trainings([subject.run])
+    evaluation, predictions = _evaluated(subject, out, settings, progress, executor)
     folder.mkdir(parents=True)
     (folder / "evaluation").mkdir()
     write_evaluation(folder / "evaluation", evaluation, predictions)
@@ -298,18 +154,20 @@ def _told(
         (folder / "explanation").mkdir()
         explanation = looker.explain(predictions, folder / "explanation", progress=progress)
     comparison = None
-    if plan.comparison is not None:
-        comparison = plan.comparison(out / "comparison")
+    if subject.comparison is not None:
+        comparison = subject.comparison(out / "comparison")
         (folder / "comparison").mkdir()
         write_comparison(folder / "comparison", comparison, page=verdict_page(comparison))
     card = training.run.card
-    audit = read_audit(plan.data.root)[1] if (plan.data.root / audits.DOCUMENT).is_file() else {}
+    audit = (
+        read_audit(subject.data.root)[1] if (subject.data.root / audits.DOCUMENT).is_file() else {}
+    )
     return Part(
-        name=plan.name,
-        dataset=plan.data,
+        name=subject.name,
+        dataset=subject.data,
         audit=audit,
         chapter=Chapter(
-            name=plan.title,
+            name=subject.title,
             training=training,
             evaluation=evaluation,
             predictions=predictions,
@@ -318,11 +176,11 @@ def _told(
             explanation_root=folder / "explanation" if explanation else None,
         ),
         comparison=comparison,
-        commands=commands(plan.data, card),
+        commands=commands(subject.data, card),
     )
 
 
-def _looker(predictor: Predictor, plan: Plan, settings: ReportConfig) -> Looker | None:
+def _looker(predictor: Predictor, subject: Subject, settings: ReportConfig) -> Looker | None:
     if not settings.explain:
         return None
     look = ExplainDatasetConfig(
@@ -333,17 +191,21 @@ def _looker(predictor: Predictor, plan: Plan, settings: ReportConfig) -> Looker 
         sanity=settings.sanity,
         seed=settings.seed,
     )
-    return Looker(predictor, plan.run, plan.data, look)
+    return Looker(predictor, subject.run, subject.data, look)
 
 
 def _evaluated(
-    plan: Plan, out: Path, settings: ReportConfig, progress: Progress, executor: Executor | None
+    subject: Subject,
+    out: Path,
+    settings: ReportConfig,
+    progress: Progress,
+    executor: Executor | None,
 ) -> tuple[EvaluationReport, Predictions]:
     """What was measured of the run: before, or now."""
-    if plan.evaluation is None:
+    if subject.evaluation is None:
         return measure(
-            plan.run,
-            plan.data,
+            subject.run,
+            subject.data,
             out / "evaluation",
             settings=EvaluateConfig(
                 robustness=settings.robustness,
@@ -354,10 +216,10 @@ def _evaluated(
             progress=progress,
             executor=executor,
         )
-    found = read_report(plan.evaluation)
-    graph = sha256_file(plan.run / runs.GRAPH)
+    found = read_report(subject.evaluation)
+    graph = sha256_file(subject.run / GRAPH)
     wrong = []
-    if found.dataset.get("fingerprint") != plan.data.fingerprint:
+    if found.dataset.get("fingerprint") != subject.data.fingerprint:
         wrong.append("it is of other photos")
     # Reports of before bundles were told from their runs state one hash alone.
     if found.subject.get("graph_sha256", found.subject.get("sha256")) != graph:
@@ -366,11 +228,11 @@ def _evaluated(
         wrong.append(f"it is of the {found.split} split")
     if wrong:
         raise DataError(
-            f"{plan.evaluation} cannot stand in the report of {plan.run}.",
+            f"{subject.evaluation} cannot stand in the report of {subject.run}.",
             at=wrong,
             fix="Name the report of this run on the test photos of this dataset, or none.",
         )
-    return found, Predictions.read_parquet(plan.evaluation / PREDICTIONS)
+    return found, Predictions.read_parquet(subject.evaluation / PREDICTIONS)
 
 
 def _document(story: Story) -> dict[str, object]:

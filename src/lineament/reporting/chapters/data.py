@@ -83,6 +83,11 @@ def _settings(document: Mapping[str, object]) -> list[str]:
         values = config.get(key)
         if isinstance(values, list) and values:
             told.append(f"{words}: {', '.join(map(str, values))}.")
+    if config.get("decisions"):
+        told.append(
+            f"A person's decisions in `{config['decisions']}` were followed: photos were left out "
+            "or given another class as it says."
+        )
     given = part(split, "given")
     if given:
         told.append(f"The source came with its own {' and '.join(map(str, given))} photos.")

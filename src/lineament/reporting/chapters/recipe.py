@@ -38,8 +38,10 @@ def _how(card: RunCard) -> str:
     begun = card.backbone
     told = f"{MODES.get(card.mode, card.mode)}: {fact(begun.get('name'))}"
     if begun.get("tag"):
-        told += f", weights {fact(begun['tag'])}, licence {fact(begun.get('licence'))}"
+        told += f", weights {fact(begun['tag'])}"
     told += f"; photos are seen at {card.preprocessing.size_px} pixels ({card.preprocessing.fit})."
+    if begun.get("licence"):
+        told += f" Licence of the weights: {fact(begun['licence'])}."
     return f"{told} Head: {fact(card.head.get('kind'))}; seed {card.seed}."
 
 

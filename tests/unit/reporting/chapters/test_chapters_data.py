@@ -71,6 +71,11 @@ def test_many_classes_are_cut_and_counted(dataset: Dataset) -> None:
         ),
         ({"config": {"exclude_class": ["x", "y"]}}, "Classes left out: x, y."),
         ({"config": {"merge": ["a+b=c"]}}, "Classes merged: a+b=c."),
+        (
+            {"config": {"decisions": "audit.csv"}},
+            "A person's decisions in `audit.csv` were followed: photos were left out or given "
+            "another class as it says.",
+        ),
     ],
 )
 def test_how_classes_and_splits_came_about_is_told(

@@ -19,8 +19,8 @@ def sentences(training: Training) -> Any:
 
 def test_fine_tuning_is_told_with_its_cost(make_training: MakeTraining) -> None:
     assert sentences(make_training()) == [
-        "The backbone was fine-tuned with a new head: test_net, weights imagenet, licence MIT; "
-        "photos are seen at 32 pixels (squash). Head: linear; seed 4.",
+        "The backbone was fine-tuned with a new head: test_net, weights imagenet; photos are seen "
+        "at 32 pixels (squash). Licence of the weights: MIT. Head: linear; seed 4.",
         "Validation photos chose epoch 2 of 3.",
         "Training took 90 s on a chip with 1 core.",
         "1,234 parameters, 1,000 of them trained.",
@@ -37,6 +37,15 @@ def test_fine_tuning_is_told_with_its_cost(make_training: MakeTraining) -> None:
 )
 def test_modes_are_told_in_words(make_training: MakeTraining, mode: str, begins: str) -> None:
     assert sentences(make_training(mode=mode))[0].startswith(begins)
+
+
+def test_weights_without_a_licence_have_no_such_sentence(make_training: MakeTraining) -> None:
+    found = sentences(make_training(mode="scratch", backbone={"name": "my_net"}))
+
+    assert found[0] == (
+        "All layers were trained from scratch: my_net; photos are seen at 32 pixels (squash). "
+        "Head: linear; seed 4."
+    )
 
 
 def test_validation_figure_is_said_to_be_no_test(make_training: MakeTraining) -> None:
