@@ -461,7 +461,18 @@ def test_doctor_names_versions_extras_engines_and_machine(
     assert said["extras"] == {
         name: {"installed": True, "missing": []}
         for name in (
-            *("report", "train", "weights", "faces", "openvino", "track", "study", "hub", "video"),
+            *(
+                "report",
+                "train",
+                "weights",
+                "explain",
+                "faces",
+                "openvino",
+                "track",
+                "study",
+                "hub",
+                "video",
+            ),
         )
     }
     assert {"onnxruntime", "torch"} <= set(said["engines"])

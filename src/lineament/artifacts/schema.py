@@ -18,6 +18,7 @@ DOCUMENTS = {
     "audit": "audit.json",
     "study": "study.json",
     "comparison": "comparison.json",
+    "explanation": "explanation.json",
 }
 
 
