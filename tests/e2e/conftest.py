@@ -227,6 +227,7 @@ def spoken(photos: Path, lineament: Callable[..., Result]) -> dict[str, Result]:
         ("train", "dataset", "--out", "run", *FAST),
         ("evaluate", "run", "dataset", "--out", "report"),
         ("explain", "run", "photos/disc/000.jpg", "photos/square/001.jpg", "--out", "overlays"),
+        ("report", "run", "--out", "told", "--no-explain"),
         ("export", "run", "--out", "model.onnx"),
         ("predict", "model.onnx", "photos", "--csv", "answers.csv", "--top", "2"),
         ("doctor",),
@@ -236,7 +237,7 @@ def spoken(photos: Path, lineament: Callable[..., Result]) -> dict[str, Result]:
 
 @pytest.fixture(scope="session")
 def chain(photos: Path, spoken: dict[str, Result]) -> Path:
-    """The folder with ``photos``, ``dataset``, ``run``, ``report``, ``overlays``, ``model.onnx``.
+    """The folder with ``photos``, and what each verb made of them.
 
     Every verb was run in it once, with relative paths; only to be read.
     """

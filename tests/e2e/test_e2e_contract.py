@@ -19,12 +19,13 @@ from lineament.runtime.engines import OnnxRuntimeEngine
 
 Result = subprocess.CompletedProcess[str]
 
-VERBS = ("prepare", "train", "evaluate", "explain", "export", "predict", "doctor")
+VERBS = ("prepare", "train", "evaluate", "explain", "report", "export", "predict", "doctor")
 WRITERS = {  # verb to its target's name in the chain
     "prepare": "dataset",
     "train": "run",
     "evaluate": "report",
     "explain": "overlays",
+    "report": "told",
     "export": "model.onnx",
 }
 
@@ -36,6 +37,10 @@ def command_of(verb: str, chain: Path, out: Path, fast: tuple[str, ...]) -> list
         "train": [chain / "dataset", "--out", out, *fast],
         "evaluate": [chain / "run", chain / "dataset", "--out", out],
         "explain": [chain / "model.onnx", chain / "photos/disc/000.jpg", "--out", out],
+        "report": [
+            *(chain / "run", "--data", chain / "dataset", "--out", out, "--no-explain"),
+            *("--evaluation", chain / "report"),
+        ],
         "export": [chain / "run", "--out", out],
         "predict": [chain / "model.onnx", chain / "photos"],
         "doctor": [],
