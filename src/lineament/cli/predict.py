@@ -6,14 +6,19 @@ from pathlib import Path
 
 import click
 
-from lineament.artifacts.table import table_text
+from lineament.artifacts.table import printable, table_text
 from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.errors import DataError, UsageError
 from lineament.core.files import require_free, write_text
 from lineament.runtime.predictor import Answer, Predictor
 from lineament.runtime.sources import photo_files
-from lineament.runtime.submission import check_columns, read_sample, submission_text
+from lineament.runtime.submission import (
+    check_columns,
+    photo_of_each,
+    read_sample,
+    submission_text,
+)
 
 UNKNOWN = "unknown"
 # What every row has; `confidence` is that of `nearest`, the most probable class.
@@ -62,7 +67,9 @@ def command(
     sample = None if sample_file is None else read_sample(sample_file)
     predictor = Predictor(model)
     if sample is not None:
-        check_columns(sample, predictor.classes)  # before an hour of photos
+        # Before an hour of photos.
+        check_columns(sample, predictor.classes)
+        photo_of_each(sample, [printable(str(file)) for file in files])
     if not 1 <= top <= len(predictor.classes):
         raise UsageError(
             f"`--top` must be from 1 to {len(predictor.classes)}, the number of classes, got "

@@ -151,30 +151,24 @@ def _check_examples(sample: Sample, classes: Sequence[str]) -> None:
         )
 
 
-def submission_text(
-    sample: Sample, answers: Sequence[Answer], classes: Sequence[str]
-) -> tuple[str, int]:
-    """Fill a sample with answers.
+def photo_of_each(sample: Sample, sources: Sequence[str]) -> list[int]:
+    """Find the photo of each id, before anything is answered.
 
     A photo has an id if its path ends in it, with or without the file's ending, at the border of a
     folder: ``photos/test/12.jpg`` has ``12``, ``12.jpg``, ``test/12`` and ``test/12.jpg``. Ids are
-    texts: ``012`` is not ``12``. A photo that the model takes for unknown is answered all the same.
+    texts: ``012`` is not ``12``.
 
     Args:
         sample: What is asked for.
-        answers: What was predicted.
-        classes: Class names in the order of the probabilities.
+        sources: Paths of photos.
 
     Returns:
-        The file's text, with the sample's ids, order, columns and line ends; and how many photos
-        the sample does not ask for.
+        Per id the position of its photo.
 
     Raises:
-        DataError: The columns do not fit the classes, an id has no photo or several, a photo has
-            several ids, or it cannot be read.
+        DataError: An id has no photo or several, or a photo has several ids.
     """
-    check_columns(sample, classes)
-    found = _found(sample, answers)
+    found = _found(sample, sources)
     missing = [name for name in sample.ids if not found[name]]
     if missing:
         raise DataError(
@@ -188,13 +182,13 @@ def submission_text(
     if several:
         raise DataError(
             f"{len(several)} of the ids of {sample.name} fit more than one photo.",
-            at=[f"{name}: {' and '.join(each.source for each in found[name])}" for name in several],
+            at=[f"{name}: {' and '.join(sources[at] for at in found[name])}" for name in several],
             fix="Name one folder of test photos, each photo once.",
         )
     chosen = [found[name][0] for name in sample.ids]
     owners: dict[str, list[str]] = {}
-    for name, answer in zip(sample.ids, chosen, strict=True):
-        owners.setdefault(answer.source, []).append(name)
+    for name, at in zip(sample.ids, chosen, strict=True):
+        owners.setdefault(sources[at], []).append(name)
     shared = [f"{source}: {' and '.join(names)}" for source, names in owners.items() if names[1:]]
     if shared:
         raise DataError(
@@ -202,6 +196,32 @@ def submission_text(
             at=shared,
             fix="Each id needs a photo of its own; name the folder of all test photos.",
         )
+    return chosen
+
+
+def submission_text(
+    sample: Sample, answers: Sequence[Answer], classes: Sequence[str]
+) -> tuple[str, int]:
+    """Fill a sample with answers.
+
+    A photo that the model takes for unknown is answered all the same.
+
+    Args:
+        sample: What is asked for.
+        answers: What was predicted.
+        classes: Class names in the order of the probabilities.
+
+    Returns:
+        The file's text, with the sample's ids, order, columns and line ends; and how many photos
+        the sample does not ask for.
+
+    Raises:
+        DataError: The columns do not fit the classes, ids and photos do not fit each other as
+            `photo_of_each` says, or a photo cannot be read.
+    """
+    check_columns(sample, classes)
+    places = photo_of_each(sample, [answer.source for answer in answers])
+    chosen = [answers[at] for at in places]
     unreadable = [f"{each.source} ({each.error})" for each in chosen if each.probabilities is None]
     if unreadable:
         raise DataError(
@@ -213,23 +233,23 @@ def submission_text(
     return _text(sample, chosen, classes), len(answers) - len(chosen)
 
 
-def _found(sample: Sample, answers: Sequence[Answer]) -> dict[str, list[Answer]]:
-    """Per id the answers to its photos: whole names first, else names without their ending."""
-    whole: dict[str, list[tuple[str, Answer]]] = {}
-    stems: dict[str, list[tuple[str, Answer]]] = {}
-    for answer in answers:
-        path = answer.source.replace("\\", "/")
+def _found(sample: Sample, sources: Sequence[str]) -> dict[str, list[int]]:
+    """Per id the places of its photos: whole names first, else names without their ending."""
+    whole: dict[str, list[tuple[str, int]]] = {}
+    stems: dict[str, list[tuple[str, int]]] = {}
+    for place, source in enumerate(sources):
+        path = source.replace("\\", "/")
         for form, forms in ((path, whole), (path.removesuffix(Path(path).suffix), stems)):
-            forms.setdefault(form.rpartition("/")[2], []).append((form, answer))
+            forms.setdefault(form.rpartition("/")[2], []).append((form, place))
     return {name: _ending(name, whole) or _ending(name, stems) for name in sample.ids}
 
 
-def _ending(name: str, forms: Mapping[str, Sequence[tuple[str, Answer]]]) -> list[Answer]:
-    """Answers to the photos whose path is the id, or ends in it at the border of a folder."""
+def _ending(name: str, forms: Mapping[str, Sequence[tuple[str, int]]]) -> list[int]:
+    """Places of the photos whose path is the id, or ends in it at the border of a folder."""
     wanted = name.replace("\\", "/")
     return [
-        answer
-        for form, answer in forms.get(wanted.rpartition("/")[2], ())
+        place
+        for form, place in forms.get(wanted.rpartition("/")[2], ())
         if form == wanted or form.endswith(f"/{wanted}")
     ]
 
