@@ -92,6 +92,7 @@ def evaluation_values(
         The values of ``evaluation_*.html.j2``.
     """
     accuracy = report.headline["accuracy"]
+    place = {name: index for index, name in enumerate(report.classes)}
     return {
         "report": report,
         "cells_of": cells_of,
@@ -115,6 +116,7 @@ def evaluation_values(
                 "count": pair.count,
                 "support": pair.support,
                 "share": percent(pair.count / pair.support, decimals=0),
+                "cell": cells_of and f"{cells_of}:{place[pair.truth]}:{place[pair.answer]}",
             }
             for pair in report.most_confused
         ],

@@ -3,7 +3,7 @@
 import base64
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import numpy as np
 
@@ -67,6 +67,7 @@ def cell_photos(
     picture: Callable[[str], bytes | None],
     per_cell: int,
     most_bytes: int,
+    only: Set[tuple[int, int]] | None = None,
 ) -> dict[str, object]:
     """Put the photos behind the cells of a confusion matrix on the shelf.
 
@@ -80,6 +81,7 @@ def cell_photos(
         picture: Gives a photo as a JPEG by its id.
         per_cell: How many of each cell at most.
         most_bytes: How much room they may take of what the shelf has left.
+        only: The cells that the page can open, numbers of truth and answer; ``None`` for all.
 
     Returns:
         By name of a cell, ``NAME:TRUTH:ANSWER`` with the numbers of the classes, an object with
@@ -90,7 +92,9 @@ def cell_photos(
     confidence = predictions.probabilities.max(axis=1)
     cells: dict[tuple[int, int], list[int]] = {}
     for row in np.flatnonzero(labels >= 0).tolist():
-        cells.setdefault((int(labels[row]), int(answers[row])), []).append(row)
+        cell = (int(labels[row]), int(answers[row]))
+        if only is None or cell in only:
+            cells.setdefault(cell, []).append(row)
     for (truth, answer), rows in cells.items():
         sign = 1 if truth == answer else -1
         rows.sort(key=lambda row: (sign * float(confidence[row]), predictions.samples[row]))

@@ -18,6 +18,7 @@ from lineament.reporting.chapters.reproduce import reproduce
 from lineament.reporting.chapters.summary import summary
 from lineament.reporting.figures import PURPOSE
 from lineament.reporting.fragments import contents, fragment
+from lineament.reporting.matrices import NUMBERED_CLASSES
 from lineament.reporting.page import evaluation_lead, evaluation_values
 from lineament.reporting.photo_shelf import PhotoShelf, as_json, cell_photos
 from lineament.reporting.sections.looks import looks
@@ -150,6 +151,10 @@ def _image(chapter: Chapter, shelf: PhotoShelf, name: str, file: str) -> str | N
 
 
 def _cells(part: Part, shelf: PhotoShelf, *, name: str, most_bytes: int) -> dict[str, object]:
+    """The photos behind the matrix's cells; of a drawn matrix those of the most confused pairs."""
+    evaluation = part.chapter.evaluation
+    place = {name: index for index, name in enumerate(evaluation.classes)}
+    pairs = {(place[each.truth], place[each.answer]) for each in evaluation.most_confused}
     return cell_photos(
         part.chapter.predictions,
         shelf,
@@ -157,6 +162,7 @@ def _cells(part: Part, shelf: PhotoShelf, *, name: str, most_bytes: int) -> dict
         picture=functools.partial(_thumbnail, part.dataset.root),
         per_cell=PER_CELL,
         most_bytes=most_bytes,
+        only=pairs if len(evaluation.classes) > NUMBERED_CLASSES else None,
     )
 
 

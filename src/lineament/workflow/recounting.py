@@ -13,7 +13,7 @@ from lineament.artifacts.run import GRAPH
 from lineament.artifacts.story import DOCUMENT, PARTS, write_story
 from lineament.artifacts.verdicts import write_comparison
 from lineament.core.config import Config, option
-from lineament.core.errors import DataError
+from lineament.core.errors import DataError, UsageError
 from lineament.core.executor import Executor
 from lineament.core.extras import require_all
 from lineament.core.files import atomic_folder, require_free, sha256_file
@@ -99,12 +99,18 @@ def report(
         ArtifactError: The source is none of these, or an artifact is absent or damaged, or ``out``
             is in the way.
         DataError: Models have no finished runs, or were measured on other photos than are there.
-        UsageError: A method does not fit the model.
+        UsageError: A method does not fit the model, or an argument does not fit the source.
         MissingExtraError: What draws the page, or a method, is not installed.
     """
     settings = config or ReportConfig()
     require_all("report", purpose="A report")
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
+    asked = _asked(settings)
+    if evaluation is not None and asked:
+        raise UsageError(
+            f"`{'`, `'.join(asked)}` cannot be added to a report that stands already.",
+            fix="Leave `--evaluation` out, so that the run is evaluated again.",
+        )
     title, description, subjects = subjects_of(
         source,
         data,
@@ -131,6 +137,11 @@ def report(
         document = _document(story)
         write_story(folder, document, page=page)
     return document
+
+
+def _asked(settings: ReportConfig) -> list[str]:
+    """What was asked for that an evaluation measures only where somebody asks."""
+    return [name for name in ("robustness", "inflation", "unknown") if getattr(settings, name)]
 
 
 def _told(
@@ -201,8 +212,8 @@ def _evaluated(
     progress: Progress,
     executor: Executor | None,
 ) -> tuple[EvaluationReport, Predictions]:
-    """What was measured of the run: before, or now."""
-    if subject.evaluation is None:
+    """What was measured of the run: before, or now where that is not there or not enough."""
+    if subject.evaluation is None or _asked(settings):
         return measure(
             subject.run,
             subject.data,
@@ -232,6 +243,7 @@ def _evaluated(
             at=wrong,
             fix="Name the report of this run on the test photos of this dataset, or none.",
         )
+    subject.data.verify(found.split)  # their photos are shown beside the answers of then
     return found, Predictions.read_parquet(subject.evaluation / PREDICTIONS)
 
 
@@ -260,8 +272,8 @@ def _part_document(part: Part) -> dict[str, object]:
             },
         },
         "run": {
-            "name": chapter.name,
             **chapter.training.as_dict(),
+            "name": chapter.name,
             "card": chapter.training.run.card.as_dict(),
         },
         "evaluation": chapter.evaluation.as_dict(),

@@ -12,7 +12,7 @@ from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.run import Run
 from lineament.artifacts.study import Study
 from lineament.artifacts.verdicts import ComparisonReport, read_comparison
-from lineament.core.errors import ArtifactError, DataError
+from lineament.core.errors import ArtifactError, DataError, UsageError
 from lineament.core.executor import Executor
 from lineament.core.progress import Progress
 from lineament.reporting.trainings import read_trainings
@@ -68,6 +68,7 @@ def subjects_of(
     Raises:
         ArtifactError: The source is none of these, or damaged.
         DataError: Models have no finished runs, or were measured on other photos than are there.
+        UsageError: ``data`` or ``evaluation`` does not fit the source.
     """
     if (source / runs.DOCUMENT).is_file():
         opened = Run.open(source)
@@ -77,15 +78,25 @@ def subjects_of(
             "",
             [
                 Subject(
-                    name=dataset.root.name,
+                    name=dataset.root.resolve().name,
                     data=dataset,
                     run=source,
-                    title=source.name,
+                    title=source.resolve().name,
                     evaluation=evaluation,
                 )
             ],
         )
+    if evaluation is not None:
+        raise UsageError(
+            f"`--evaluation` is a report of a run, and {source} is none.",
+            fix="Leave it out: a study and a comparison have their own.",
+        )
     if (source / studies.DOCUMENT).is_file():
+        if data is not None:
+            raise UsageError(
+                f"`--data` names one dataset, and {source} states its own.",
+                fix="Leave it out; put the study's datasets where they were.",
+            )
         study = Study.open(source)
         subjects = _of_study(study, cost=cost, seed=seed, progress=progress, executor=executor)
         return f"study {source}", study.description, subjects
@@ -180,5 +191,9 @@ def _of_comparison(source: Path, found: ComparisonReport, data: Path | Dataset |
             fix="Name that dataset with `--data DATASET`, or compare again.",
         )
     return Subject(
-        name=opened.root.name, data=opened, run=run, title=name, comparison=lambda _: found
+        name=opened.root.resolve().name,
+        data=opened,
+        run=run,
+        title=name,
+        comparison=lambda _: found,
     )

@@ -148,3 +148,19 @@ def test_photos_without_a_known_class_stand_in_no_cell() -> None:
     )
 
     assert shown(cells) == {"p1:0:0": ["1.jpg"]}
+
+
+def test_cells_that_the_page_cannot_open_take_no_room() -> None:
+    predictions = answered([0, 0, 1], [0, 1, 0], [0.9] * 3)
+
+    cells = cell_photos(
+        predictions,
+        PhotoShelf(most_bytes=1000),
+        name="p1",
+        picture=lambda sample: b"x",
+        per_cell=9,
+        most_bytes=1000,
+        only={(0, 1)},
+    )
+
+    assert shown(cells) == {"p1:0:1": ["1.jpg"]}

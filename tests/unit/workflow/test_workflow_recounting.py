@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -210,6 +211,86 @@ def test_report_of_another_split_or_model_is_refused(
         "  fix: Name the report of this run on the test photos of this dataset, or none."
     )
     assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"robustness": 5}, "`robustness`"),
+        ({"inflation": True, "unknown": "photos"}, "`inflation`, `unknown`"),
+    ],
+)
+def test_what_a_standing_report_cannot_have_is_refused(
+    small_run: Run, tmp_path: Path, settings: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        report(
+            small_run.root,
+            tmp_path / "report",
+            evaluation=tmp_path / "evaluated",
+            config=dataclasses.replace(QUICK, **settings),
+        )
+
+    assert str(caught.value) == (
+        f"{named} cannot be added to a report that stands already.\n"
+        "  fix: Leave `--evaluation` out, so that the run is evaluated again."
+    )
+
+
+def test_report_and_dataset_of_a_run_do_not_fit_a_study(of_study: Path, tmp_path: Path) -> None:
+    root = of_study.parent / "study"
+
+    with pytest.raises(UsageError) as of_report:
+        report(root, tmp_path / "report", evaluation=tmp_path / "evaluated")
+    with pytest.raises(UsageError) as of_data:
+        report(root, tmp_path / "report", data=of_study.parent / "shapes")
+
+    assert str(of_report.value) == (
+        f"`--evaluation` is a report of a run, and {root} is none.\n"
+        "  fix: Leave it out: a study and a comparison have their own."
+    )
+    assert str(of_data.value) == (
+        f"`--data` names one dataset, and {root} states its own.\n"
+        "  fix: Leave it out; put the study's datasets where they were."
+    )
+
+
+def test_photos_that_changed_since_they_were_measured_are_not_shown(
+    small_run: Run, drawn_dataset: Dataset, tmp_path: Path
+) -> None:
+    copied = tmp_path / "data"
+    shutil.copytree(drawn_dataset.root, copied)
+    evaluate(small_run.root, copied, tmp_path / "evaluated")
+    first = copied / drawn_dataset.samples("test")[0].filename
+    first.write_bytes((copied / drawn_dataset.samples("test")[1].filename).read_bytes())
+
+    with pytest.raises(ArtifactError) as caught:
+        report(
+            small_run.root,
+            tmp_path / "report",
+            data=copied,
+            evaluation=tmp_path / "evaluated",
+            config=QUICK,
+        )
+
+    assert first.name in str(caught.value)
+
+
+def test_run_in_this_folder_has_a_name(
+    small_run: Run, drawn_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_run.root)
+
+    document = report(
+        Path(),
+        tmp_path / "report",
+        data=drawn_dataset,
+        config=dataclasses.replace(QUICK, explain=False),
+    )
+
+    parts = document["parts"]
+    assert isinstance(parts, list)
+    assert parts[0]["run"]["name"] == small_run.root.name
 
 
 def test_dataset_that_has_moved_is_asked_for(drawn_dataset: Dataset, tmp_path: Path) -> None:
