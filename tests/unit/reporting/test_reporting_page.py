@@ -17,7 +17,8 @@ from lineament.core.errors import MissingExtraError
 from lineament.evaluation.score import score
 from lineament.imaging.decode import encode_jpeg
 from lineament.reporting.numbers import interval_texts
-from lineament.reporting.page import NOT_FRACTIONS, page
+from lineament.reporting.page import NOT_FRACTIONS, evaluation_values, page
+from lineament.reporting.template import render
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 EVIL = "<script>alert('x')</script>\"&"
@@ -352,3 +353,25 @@ def test_a_page_whose_library_is_missing_names_the_extra(monkeypatch: pytest.Mon
         "The report needs Jinja2, which is not installed.\n"
         "  fix: Install it with `pip install 'lineament[report]'`."
     )
+
+
+@pytest.mark.parametrize("kind", ["two classes", "a drawn matrix"])
+def test_cells_and_pairs_open_their_photos_where_the_page_has_them(kind: str) -> None:
+    report = KINDS[kind]()
+    values = evaluation_values(report, cells_of="p1")
+
+    html = render("evaluation_figures.html.j2", values, purpose="A test")
+
+    opened = set(re.findall(r'data-cell="([^"]+)"', html))
+    pairs = {
+        f"p1:{report.classes.index(each.truth)}:{report.classes.index(each.answer)}"
+        for each in report.most_confused
+    }
+    assert pairs <= opened
+    assert pairs
+    # The diagonal of a shaded table, and nothing of a drawn one, opens besides.
+    assert ("p1:0:0" in opened) is (kind == "two classes")
+
+
+def test_page_of_an_evaluation_opens_nothing(text: str) -> None:
+    assert "<button" not in text
