@@ -21,7 +21,10 @@ from lineament.measure.shares import share_interval
 from lineament.measure.units import independent_units
 from lineament.runtime.predictor import Predictor
 
-CENTRE = 0.6  # of each side: 36 % of the area
+# Of each side: 36 % of the area. With 0.4 three of four models without a planted shortcut raised an
+# alarm, with 0.5 two: animals and faces reach beyond so small a middle. With 0.6 none did, and a
+# model that could only answer by a painted frame raised one at every size.
+CENTRE = 0.6
 KEPT = 0.5  # of the way from chance to the whole photo's accuracy: most of what the model can do
 
 
@@ -36,9 +39,13 @@ def hiding(
 ) -> Hiding:
     """Measure the accuracy without the middle, and with the middle alone.
 
-    What is hidden is painted in the photo's mean colour. It is an alarm if the surroundings alone
-    keep more than half of the way from chance to the accuracy on whole photos, with the whole
-    interval. Chance is the share of the most frequent class.
+    What is hidden is painted in the photo's mean colour. It is an alarm if the model is told from
+    chance on whole photos, and the surroundings alone keep more than half of the way from chance to
+    that accuracy, with the whole interval. Chance is the share of the most frequent class.
+
+    What the middle alone reaches is no part of the rule: a model that knows the thing and its
+    surroundings answers by either, and fails where the surroundings change. It is said beside the
+    alarm, for a thing that fills the photo looks the same.
 
     Args:
         predictor: The model, asked through the graph that ships.
@@ -69,7 +76,6 @@ def hiding(
     )
     counts = np.bincount([class_index for _, class_index in photos])
     chance = float(counts.max() / counts.sum())
-    is_alarm = whole.value > chance and no_centre.low > chance + KEPT * (whole.value - chance)
     return Hiding(
         photos=len(photos),
         centre_fraction=centre_fraction,
@@ -77,7 +83,7 @@ def hiding(
         centre_hidden=no_centre,
         background_hidden=no_background,
         chance=chance,
-        is_alarm=is_alarm,
+        is_alarm=_is_alarm(whole, no_centre, chance),
         sentences=in_words(whole, no_centre, no_background, chance, centre_fraction),
     )
 
@@ -110,6 +116,14 @@ def _middle(length: int, fraction: float) -> slice:
     return slice(start, start + size)
 
 
+def _halfway(whole: Interval, chance: float) -> float:
+    return chance + KEPT * (whole.value - chance)
+
+
+def _is_alarm(whole: Interval, no_centre: Interval, chance: float) -> bool:
+    return whole.low > chance and no_centre.low > _halfway(whole, chance)
+
+
 def in_words(
     whole: Interval,
     no_centre: Interval,
@@ -135,13 +149,19 @@ def in_words(
     )
     if whole.low <= chance:
         return (told, "On whole photos the model is not told from chance, so hiding says nothing.")
-    half = chance + KEPT * (whole.value - chance)
-    if no_centre.low > half:
+    half = _halfway(whole, chance)
+    if _is_alarm(whole, no_centre, chance):
+        either = (
+            " The middle alone is enough as well: what the photos show may fill them."
+            if no_background.low > half
+            else ""
+        )
         return (
             told,
             "Alarm: without the middle the model keeps more than half of what it can do. If what "
             "the photos show stands in the middle, the model answers by the surroundings: look at "
-            "the maps, and for a background, a frame or a watermark that goes with the class.",
+            "the maps, and for a background, a frame or a watermark that goes with the class."
+            + either,
         )
     if no_centre.high < half:
         return (

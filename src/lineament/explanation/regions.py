@@ -11,10 +11,11 @@ from PIL import Image
 
 from lineament.artifacts.table import printable, read_table
 from lineament.core.errors import ArtifactError, DataError, ImageError
-from lineament.imaging.decode import decode
+from lineament.imaging.decode import decode_with_facts
 
 COLUMNS = ("filename", "left", "top", "right", "bottom")
 MASKS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")  # Pillow's names of what has alpha
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,8 @@ def read_regions(path: Path, photos: Sequence[tuple[str, Path]]) -> dict[str, Re
     Args:
         path: A CSV with the columns ``filename,left,top,right,bottom``, in pixels of the upright
             photo as the dataset holds it; or a folder of masks, pictures of any size whose pixels
-            above 0 are inside, each named as its photo is but for the ending.
+            above 0 are inside, each named as its photo is but for the ending. They have no alpha:
+            laid over white, what is transparent would be inside.
         photos: The photos that are asked about: name below the dataset's folder, and file.
 
     Returns:
@@ -108,21 +110,27 @@ def _boxes(path: Path, photos: Sequence[tuple[str, Path]]) -> dict[str, Region]:
 
 
 def _masks(path: Path, photos: Sequence[tuple[str, Path]]) -> dict[str, Region]:
-    masks = {
-        file.stem: file
-        for file in sorted(path.rglob("*"))
-        if file.suffix.lower() in MASKS and file.is_file()
-    }
+    masks: dict[str, list[Path]] = {}
+    for file in sorted(path.rglob("*")):
+        if file.suffix.lower() in MASKS and file.is_file():
+            masks.setdefault(file.stem, []).append(file)
     found, wrong = {}, []
-    for name, file in photos:
-        mask = masks.get(file.stem)
-        if mask is None:
+    for name, photo in photos:
+        if photo.stem not in masks:
+            continue
+        mask, *more = masks[photo.stem]
+        if more:
+            wrong.append(f"{printable(str(more[0]))} (a second mask of {printable(name)})")
             continue
         try:
-            cells = decode(mask).max(axis=2) > 0
+            pixels, facts = decode_with_facts(mask)
         except ImageError as error:
             wrong.append(f"{printable(str(mask))} ({error.what})")
             continue
+        if facts.mode in TRANSPARENT:
+            wrong.append(f"{printable(str(mask))} (it has alpha)")
+            continue
+        cells = pixels.max(axis=2) > 0
         if not cells.any():
             wrong.append(f"{printable(str(mask))} (nothing is inside)")
             continue
@@ -131,7 +139,8 @@ def _masks(path: Path, photos: Sequence[tuple[str, Path]]) -> dict[str, Region]:
         raise DataError(
             f"{path} has masks that cannot be followed.",
             at=wrong,
-            fix="Paint what is inside in white on black, and leave out photos that show none.",
+            fix="Paint what is inside in white on black, without alpha, one mask per photo; leave "
+            "out photos that show nothing.",
         )
     return found
 

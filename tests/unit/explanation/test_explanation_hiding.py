@@ -78,6 +78,26 @@ def test_model_that_looks_at_the_corner_is_an_alarm(photos: Sequence[tuple[Path,
     assert found.sentences[1].startswith("Alarm: without the middle")
 
 
+def test_model_at_chance_is_no_alarm_whatever_it_answers_without_the_middle(
+    photos: Sequence[tuple[Path, int]],
+) -> None:
+    class Misled(PlacePredictor):
+        """Goes by the corner, unless something bright in the middle misleads it."""
+
+        def predict_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return super().predict_image(np.where(image[8:12, 8:12].min() > 200, 0, image))
+
+    corner = np.asarray(Image.open(photos[1][0])).copy()
+    corner[8:12, 8:12] = 0
+    Image.fromarray(corner).save(photos[1][0])  # the one lit photo that it is right about
+
+    found = hiding(cast(Predictor, Misled(slice(0, 2))), photos)
+
+    assert (found.whole.value, found.centre_hidden.value, found.chance) == (0.525, 1, 0.5)
+    assert not found.is_alarm
+    assert found.sentences[1].startswith("On whole photos the model is not told from chance")
+
+
 def test_groups_are_kept_together(photos: Sequence[tuple[Path, int]]) -> None:
     found = hiding(model(slice(0, 2)), photos, units=[number // 4 for number in range(40)])
 
@@ -133,6 +153,13 @@ def test_surroundings_that_carry_the_answer_are_an_alarm() -> None:
         "Alarm: without the middle the model keeps more than half of what it can do. If what the "
         "photos show stands in the middle, the model answers by the surroundings: look at the "
         "maps, and for a background, a frame or a watermark that goes with the class."
+    )
+
+
+def test_alarm_of_what_may_fill_the_photo_says_so() -> None:
+    assert told(98, 95, 95, n=100).endswith(
+        "goes with the class. The middle alone is enough as well: what the photos show may fill "
+        "them."
     )
 
 

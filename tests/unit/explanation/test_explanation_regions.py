@@ -117,5 +117,29 @@ def test_masks_that_cannot_be_followed_are_named(tmp_path: Path, photos: Photos)
     assert str(caught.value) == (
         f"{folder} has masks that cannot be followed.\n"
         f"  at:  {folder / 'a.png'} (nothing is inside), {folder / 'b.png'} (empty file)\n"
-        "  fix: Paint what is inside in white on black, and leave out photos that show none."
+        "  fix: Paint what is inside in white on black, without alpha, one mask per photo; leave "
+        "out photos that show nothing."
     )
+
+
+def test_transparent_mask_is_not_read_as_white(tmp_path: Path, photos: Photos) -> None:
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.zeros((4, 4, 4), dtype=np.uint8)).save(tmp_path / "masks" / "a.png")
+
+    with pytest.raises(DataError) as caught:
+        read_regions(tmp_path / "masks", photos)
+
+    assert caught.value.at == (f"{tmp_path / 'masks' / 'a.png'} (it has alpha)",)
+
+
+def test_which_of_two_masks_is_meant_is_not_guessed(tmp_path: Path, photos: Photos) -> None:
+    for folder in ("cat", "dog"):
+        (tmp_path / "masks" / folder).mkdir(parents=True)
+        cells = np.full((4, 4), 255, dtype=np.uint8)
+        Image.fromarray(cells).save(tmp_path / "masks" / folder / "a.png")
+
+    with pytest.raises(DataError) as caught:
+        read_regions(tmp_path / "masks", photos)
+
+    second = tmp_path / "masks" / "dog" / "a.png"
+    assert caught.value.at == (f"{second} (a second mask of images/a.png)",)
