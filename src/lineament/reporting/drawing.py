@@ -71,7 +71,7 @@ def canvas(
         ),
         facecolor="none",
     )
-    axes.tick_params(colors=MUTED, labelcolor=INK, labelsize=11.5)
+    axes.tick_params(which="both", colors=MUTED, labelcolor=INK, labelsize=11.5)
     for spine in axes.spines.values():
         spine.set_color(MUTED)
     for label in (axes.xaxis.label, axes.yaxis.label):

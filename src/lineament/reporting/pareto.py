@@ -51,6 +51,8 @@ def pareto_figure(contenders: Sequence[Contender], *, recommendation: str) -> st
         return ""
     costs = [_cost(each, measure) for each in contenders]
     with drawing("pareto", purpose=PURPOSE):
+        from matplotlib.ticker import LogLocator, NullFormatter
+
         figure, axes = canvas(width=SIZE[0], height=SIZE[1], margins=MARGINS)
         front = sorted(
             (cost.value, each.accuracy.value * 100)
@@ -74,7 +76,9 @@ def pareto_figure(contenders: Sequence[Contender], *, recommendation: str) -> st
         # A cost of 0 is no cost that was measured; a logarithm has no place for it.
         if min(lows) > 0 and max(highs) / min(lows) >= LOGARITHMIC:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())  # else powers, in black on any page
             spread = math.exp(SPACE * math.log(max(highs) / min(lows)))
             axes.set_xlim(min(lows) / spread, max(highs) * spread)
         else:

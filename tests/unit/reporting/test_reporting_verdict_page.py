@@ -187,3 +187,17 @@ def test_tests_and_intervals_are_named_in_words() -> None:
     page = html.unescape(text(verdict_page(comparison(2))))
 
     assert "Tests: McNemar's exact test. Intervals of differences: Tango's score interval." in page
+
+
+def test_costs_on_a_wide_scale_are_marked_by_plain_numbers_in_the_pages_colours() -> None:
+    contenders = [
+        contender(0, right=190, costs=Cost(parameters=2_000_000)),
+        contender(1, right=180, costs=Cost(parameters=45_000_000)),
+    ]
+
+    drawn = pareto_figure(contenders, recommendation="model <0>")
+
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
+    assert {"5", "10", "20"} <= set(texts)
+    assert not any("10^" in text or "×" in text or "$" in text for text in texts)
+    assert "#000000" not in drawn
