@@ -1,5 +1,7 @@
 """Occlusion: what of a class's evidence is lost when a square of the photo is hidden."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,7 +80,8 @@ def _span(
 ) -> slice:
     """The pixels of what is seen that the square around a cell covers along one side."""
     middle, half = start + (index + 0.5) * length / cells, reach * length / cells / 2
-    first = round(middle - half)
-    last = max(first + 1, round(middle + half))
+    own = math.floor(middle)  # the pixel that even the smallest square covers
+    first = min(own, round(middle - half))
+    last = max(own + 1, round(middle + half))
     # A cell of a letterbox may lie beyond the photo: it then covers nothing.
     return slice(min(max(first, seen[0]), seen[1]), min(max(last, seen[0]), seen[1]))

@@ -17,10 +17,15 @@ class PhotoShelf:
 
     Args:
         most_bytes: How much of the page they may take, as they stand in it.
+
+    Attributes:
+        left_bytes: How much they may still take.
+        n_refused: How many were made and found no room.
     """
 
     def __init__(self, *, most_bytes: int) -> None:
         self.left_bytes = most_bytes
+        self.n_refused = 0
         self._photos: dict[str, str] = {}
 
     def put(self, key: str, picture: Picture) -> bool:
@@ -43,6 +48,7 @@ class PhotoShelf:
         text = base64.b64encode(jpeg).decode()
         size = len(text) + len(json.dumps(key)) + 4  # quotes, colon, comma
         if size > self.left_bytes:
+            self.n_refused += 1
             return False
         self.left_bytes -= size
         self._photos[key] = text
@@ -99,9 +105,11 @@ def cell_photos(
         sign = 1 if truth == answer else -1
         rows.sort(key=lambda row: (sign * float(confidence[row]), predictions.samples[row]))
     shown: dict[tuple[int, int], list[int]] = {cell: [] for cell in cells}
-    least = shelf.left_bytes - most_bytes
+    least, n_refused = shelf.left_bytes - most_bytes, shelf.n_refused
     for row, cell in _in_turn(cells, per_cell):
-        if shelf.left_bytes <= least:
+        # Thumbnails are about as large as each other: after one without room, decoding every other
+        # photo would only show the same.
+        if shelf.left_bytes <= least or shelf.n_refused > n_refused:
             break
         sample = predictions.samples[row]
         if shelf.put(f"{name}/{sample}", functools.partial(picture, sample)):

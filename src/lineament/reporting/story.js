@@ -52,7 +52,7 @@
     dialog.querySelector("h2").textContent = what;
     const total = n === 1 ? "1 photo" : `${n.toLocaleString("en")} photos`;
     dialog.querySelector("p").textContent =
-      shown.length === n ? `${total}.` : `${shown.length} of ${total} ${n === 1 ? "is" : "are"} kept in this page.`;
+      shown.length === n ? `${total}.` : `${shown.length} of ${total} ${n === 1 || shown.length === 1 ? "is" : "are"} kept in this page.`;
     list.replaceChildren(...shown.map(figure));
     dialog.showModal(); // the browser gives the focus back when it closes
     dialog.scrollTop = 0;
@@ -61,22 +61,41 @@
     button.addEventListener("click", () => open(button.dataset.cell));
   }
   dialog.querySelector("button").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  // What begins inside, a press on its margin or a name being selected, does not close it.
+  let beganOutside = false;
+  function isOutside({ clientX: x, clientY: y }) {
+    const { left, top, right, bottom } = dialog.getBoundingClientRect();
+    return x < left || x > right || y < top || y > bottom;
+  }
+  dialog.addEventListener("pointerdown", (event) => { beganOutside = isOutside(event); });
+  dialog.addEventListener("click", (event) => {
+    if (beganOutside && isOutside(event)) dialog.close();
+    beganOutside = false;
+  });
 
   // Tables: once rising, twice falling, three times as it was.
-  const WORDS = /^(–|not promised|no photos|)$/;
+  const NOTHING = /^(–|not promised|no photos|)$/;
+  // A name may begin with a digit and is no figure: 2nd fifth, 10_cats, 2026-11-23.
+  const FIGURE = /^([<>]?)([−+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[−+-]?\d+)?)(?![\w.:/-])/i;
+  const words = new Intl.Collator("en", { numeric: true });
+  function textOf(cell) {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (texts.nextNode()) found.push(texts.currentNode.data);
+    return found.join(" ").trim(); // an interval in an element of its own is no further digits
+  }
   function value(row, column) {
-    const text = (row.cells[column]?.textContent ?? "").trim();
-    if (WORDS.test(text)) return null;
-    const found = text.replaceAll(",", "").match(/^([<>]?)([−+-]?\d+(?:\.\d+)?)/);
-    if (!found) return text.toLowerCase();
-    const number = Number(found[2].replace("−", "-"));
-    return number + (found[1] === "<" ? -1e-9 : found[1] === ">" ? 1e-9 : 0);
+    const text = row.cells[column] ? textOf(row.cells[column]) : "";
+    if (NOTHING.test(text)) return null;
+    const found = text.match(FIGURE);
+    if (!found) return text;
+    const number = Number(found[2].replaceAll(",", "").replaceAll("−", "-"));
+    return number * (found[1] === "<" ? 1 - 1e-9 : found[1] === ">" ? 1 + 1e-9 : 1);
   }
   function compare(one, other) {
     if (one === null || other === null) return (one === null) - (other === null);
-    if (typeof one === typeof other) return one < other ? -1 : one > other ? 1 : 0;
-    return typeof one === "number" ? -1 : 1;
+    if (typeof one !== typeof other) return typeof one === "number" ? -1 : 1;
+    return typeof one === "number" ? one - other : words.compare(one, other);
   }
   function sortable(table) {
     const body = table.tBodies[0];

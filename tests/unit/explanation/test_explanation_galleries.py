@@ -1,5 +1,6 @@
 """Which photos are shown of how many, and their pictures, each drawn once."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from lineament.artifacts.findings.galleries import BORDERLINE, RIGHT, SUREST, WRONG
 from lineament.artifacts.predictions import Predictions
+from lineament.core.errors import DataError
 from lineament.explanation.galleries import SIDE_PX, Choice, choose, draw
 from lineament.imaging.preprocess import Preprocessing
 
@@ -69,11 +71,23 @@ def test_photos_whose_class_is_not_known_are_left_out() -> None:
 
 def test_of_many_classes_those_with_the_lowest_recall_are_shown_in_column_order() -> None:
     rows = [[0.8, 0.1, 0.1], [0.8, 0.1, 0.1], [0.1, 0.1, 0.8], [0.1, 0.8, 0.1]]
-    three = answered(rows, [0, 1, 2, 2])
+    three = answered(rows, [0, 2, 1, 1])  # a recall of 1, 0.5 and 0
 
-    shown = {name for _, name in found(choose(three, most_classes=2)) if name}
+    shown = [each.class_name for each in choose(three, most_classes=2) if each.class_name]
 
-    assert shown == {"dog", "fox"}
+    assert shown == ["dog", "dog", "fox"]
+
+
+def test_of_classes_with_the_same_recall_the_first_are_shown() -> None:
+    three = answered([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], [0, 1, 2])
+
+    assert [each.class_name for each in choose(three, most_classes=2)] == ["cat", "dog"]
+
+
+def test_photos_of_unknown_class_are_in_no_gallery_beside_known_ones() -> None:
+    mixed = answered([[0.9, 0.1], [0.5, 0.5], [0.8, 0.2]], [0, -1, -1])
+
+    assert found(choose(mixed)) == {(RIGHT, "cat"): (1, (0,))}
 
 
 def test_equal_confidences_keep_the_order_of_the_photos() -> None:
@@ -117,6 +131,64 @@ def test_every_photo_is_drawn_once_however_many_galleries_it_is_in(root: Path) -
     ]
     assert len(maker.made) == 6 + 2  # an answer of each photo, and the truth of the mistakes
     assert len(list((root / "out" / "photos").iterdir())) == 6 + 8
+
+
+def test_pictures_are_numbered_in_the_order_of_the_page(root: Path) -> None:
+    choices = [
+        Choice(kind=SUREST, class_name=None, n_photos=2, rows=(3, 1)),
+        Choice(kind=WRONG, class_name="cat", n_photos=1, rows=(1,)),
+        Choice(kind=RIGHT, class_name="cat", n_photos=2, rows=(0,)),
+    ]
+
+    galleries = draw(choices, SIX, Bright(), root / "out", root=root, preprocessing=SEEN)
+
+    assert [[(each.sample, each.photo) for each in gallery.shown] for gallery in galleries] == [
+        [("3.png", "photos/0000.jpg"), ("1.png", "photos/0001.jpg")],
+        [("1.png", "photos/0001.jpg")],
+        [("0.png", "photos/0002.jpg")],
+    ]
+    assert sorted(path.name for path in (root / "out" / "photos").iterdir()) == [
+        "0000-answer.jpg",
+        "0000-truth.jpg",
+        "0000.jpg",
+        "0001-answer.jpg",
+        "0001-truth.jpg",
+        "0001.jpg",
+        "0002-answer.jpg",
+        "0002.jpg",
+    ]
+
+
+def test_heat_lies_over_what_the_model_sees_alone(root: Path) -> None:
+    image = np.zeros((30, 60, 3), dtype=np.uint8)
+    image[:15] = 200
+    Image.fromarray(image).save(root / "0.png")
+    crop = dataclasses.replace(SEEN, fit="crop")
+    choice = Choice(kind=RIGHT, class_name="cat", n_photos=1, rows=(0,))
+
+    (gallery,) = draw([choice], SIX, Bright(), root / "out", root=root, preprocessing=crop)
+
+    plain, heated = (
+        np.asarray(Image.open(root / "out" / name)).astype(int)
+        for name in (gallery.shown[0].photo, gallery.shown[0].overlay)
+    )
+    difference = np.abs(plain - heated).mean(axis=(0, 2))
+    assert plain[:30].mean() > plain[-30:].mean() + 100  # it stands upright
+    assert difference[[*range(32), *range(128, 160)]].max() < 2  # 40 px on each side, less a blur
+    assert difference[48:64].min() > 20
+
+
+def test_photo_that_is_gone_is_named(root: Path) -> None:
+    (root / "0.png").write_bytes(b"")
+    choice = Choice(kind=RIGHT, class_name="cat", n_photos=1, rows=(0,))
+
+    with pytest.raises(DataError) as caught:
+        draw([choice], SIX, Bright(), root / "out", root=root, preprocessing=SEEN)
+
+    assert str(caught.value) == (
+        f"{root / '0.png'} cannot be read: empty file.\n"
+        "  fix: The photo was there when the dataset was prepared; prepare the dataset again."
+    )
 
 
 def test_mistake_shows_the_evidence_for_answer_and_truth(root: Path) -> None:

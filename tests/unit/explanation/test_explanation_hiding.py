@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from lineament.core.errors import UsageError
+from lineament.core.errors import DataError, UsageError
 from lineament.core.executor import LocalExecutor
 from lineament.explanation.hiding import hiding, in_words
 from lineament.imaging.preprocess import Preprocessing
@@ -107,6 +107,66 @@ def test_groups_are_kept_together(photos: Sequence[tuple[Path, int]]) -> None:
     )
 
 
+def test_one_group_is_one_trial(photos: Sequence[tuple[Path, int]]) -> None:
+    found = hiding(model(slice(0, 2)), photos, units=["anna"] * 40)
+
+    assert (found.whole.method, found.whole.n_groups) == ("group-wilson (one group)", 1)
+    assert not found.is_alarm
+
+
+def test_level_is_that_of_every_interval(photos: Sequence[tuple[Path, int]]) -> None:
+    found = hiding(model(slice(0, 2)), photos, level=0.8)
+
+    assert {each.level for each in (found.whole, found.centre_hidden, found.background_hidden)} == {
+        0.8
+    }
+
+
+def test_chance_is_the_share_of_the_most_frequent_class(
+    photos: Sequence[tuple[Path, int]],
+) -> None:
+    found = hiding(model(slice(0, 2)), [*photos[::2], *photos[1:20:2]])
+
+    assert found.chance == 20 / 30
+
+
+def test_middle_has_the_proportions_of_the_photo_and_the_paint_its_mean_colour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.zeros((20, 40, 3), dtype=np.uint8)
+    image[::2], image[1::2] = (200, 100, 0), (100, 100, 200)
+    Image.fromarray(image).save(tmp_path / "wide.png")
+    predictor, asked = model(slice(0, 2)), []
+
+    def recorded(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        asked.append(image)
+        return np.array([0, 1], dtype=np.float32)
+
+    monkeypatch.setattr(predictor, "predict_image", recorded)
+    found = hiding(predictor, [(tmp_path / "wide.png", LIT)], centre_fraction=0.5)
+
+    whole, without, alone = asked
+    middle = np.zeros((20, 40, 1), dtype=bool)
+    middle[5:15, 10:30] = True
+    assert found.centre_fraction == 0.5
+    assert "(50% of each side)" in found.sentences[0]
+    assert np.array_equal(whole, image)
+    assert np.array_equal(without, np.where(middle, (150, 100, 100), image))
+    assert np.array_equal(alone, np.where(middle, image, (150, 100, 100)))
+
+
+def test_photo_that_is_gone_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+
+    with pytest.raises(DataError) as caught:
+        hiding(model(slice(0, 2)), [(tmp_path / "a.png", LIT)])
+
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.png'} cannot be read: empty file.\n"
+        "  fix: The photo was there when the dataset was prepared; prepare the dataset again."
+    )
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (47, 3)])
 def test_photos_of_any_shape_have_a_middle(tmp_path: Path, size: tuple[int, int]) -> None:
     path = tmp_path / "odd.png"
@@ -168,6 +228,15 @@ def test_middle_that_carries_the_answer_is_none() -> None:
         "Without the middle the model loses more than half of what it can do: it does not answer "
         "by the surroundings alone."
     )
+
+
+@pytest.mark.parametrize(("kept", "verdict"), [(83, "Alarm"), (82, "Whether"), (60, "Without")])
+def test_alarm_needs_more_than_half_of_the_way_with_the_whole_interval(
+    kept: int, verdict: str
+) -> None:
+    # Half of the way from 0.5 to 0.98 is 0.74; the intervals begin at 0.745 and 0.733, and the last
+    # ends at 0.69.
+    assert told(98, kept, 60, n=100).startswith(verdict)
 
 
 def test_too_few_photos_are_said_to_be_that() -> None:

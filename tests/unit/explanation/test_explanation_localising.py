@@ -1,9 +1,12 @@
 """How much of maps lies inside given regions, against what their area would have."""
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from lineament.core.errors import DataError
 from lineament.explanation.localising import in_words, localisation
@@ -81,10 +84,101 @@ def test_photos_without_a_seen_region_are_left_out_with_their_groups(
         lit_photos,
         regions,
         region="boxes.csv",
-        units=[0] * 4 + [1] * 4 + [2] * 4,
+        units=[0] * 4 + [1, 1, 2, 2] * 2,
     )
 
     assert (found.photos, found.area.n_groups) == (8, 2)
+
+
+def test_area_is_the_part_of_what_the_model_sees(
+    corner: Corner, flat: MapMaker, lit_photos: Photos
+) -> None:
+    region = Region(left=0.1, top=0.1, right=0.5, bottom=0.5)  # the crop begins at a quarter
+
+    found = localisation(
+        corner(crop_fraction=0.5), [flat], lit_photos, [region] * 12, region="boxes.csv"
+    )
+
+    assert found.area.value == 0.25
+    assert found.methods[0].energy.value == 0.25
+
+
+def test_each_method_has_figures_of_its_own(
+    corner: Corner, quarter: Quarter, flat: MapMaker, lit_photos: Photos
+) -> None:
+    found = localisation(
+        corner(), [flat, quarter(0, 0)], lit_photos, [UPPER_LEFT] * 12, region="boxes.csv"
+    )
+
+    assert [each.title for each in found.methods] == ["nothing", "a quarter"]
+    assert [each.hits.value for each in found.methods] == [0.25, 1]
+
+
+def test_groups_and_level_are_those_of_every_interval(
+    corner: Corner, flat: MapMaker, lit_photos: Photos
+) -> None:
+    regions = [Region(right=right) for right in (0.2, 0.3, 0.5, 0.8) for _ in range(3)]
+    alone, grouped = (
+        localisation(
+            corner(), [flat], lit_photos, regions, region="boxes.csv", units=units, level=0.8
+        )
+        for units in (None, [number // 3 for number in range(12)])
+    )
+
+    for one, other in [
+        (alone.area, grouped.area),
+        (alone.methods[0].hits, grouped.methods[0].hits),
+        (alone.methods[0].energy, grouped.methods[0].energy),
+    ]:
+        assert (one.level, other.level, other.n_groups) == (0.8, 0.8, 4)
+        assert other.high - other.low > one.high - one.low
+    assert (grouped.methods[0].surplus.level, grouped.methods[0].surplus.n_groups) == (0.8, 4)
+
+
+def test_one_group_says_nothing_about_the_next(
+    corner: Corner, quarter: Quarter, lit_photos: Photos
+) -> None:
+    found = localisation(
+        corner(),
+        [quarter(0, 0)],
+        lit_photos,
+        [UPPER_LEFT] * 12,
+        region="boxes.csv",
+        units=["anna"] * 12,
+    )
+
+    assert (found.area.low, found.area.high, found.area.n_groups) == (0, 1, 1)
+    assert (found.methods[0].surplus.low, found.methods[0].surplus.high) == (-1, 1)
+
+
+def test_one_map_is_made_at_a_time(corner: Corner, lit_photos: Photos) -> None:
+    meeting = threading.Barrier(2)
+
+    class Meets:
+        title = "meets"
+
+        def __call__(self, image: NDArray[np.uint8], class_index: int) -> NDArray[np.float32]:
+            try:
+                meeting.wait(timeout=0.1)  # the first to wait in vain breaks it for all
+            except threading.BrokenBarrierError:
+                return np.zeros((2, 2), dtype=np.float32)
+            raise AssertionError("two maps were made at once")
+
+    localisation(corner(), [Meets()], lit_photos[:4], [UPPER_LEFT] * 4, region="boxes.csv")
+
+    assert meeting.broken
+
+
+def test_photo_that_is_gone_is_named(corner: Corner, flat: MapMaker, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+
+    with pytest.raises(DataError) as caught:
+        localisation(corner(), [flat], [(tmp_path / "a.png", 1)], [UPPER_LEFT], region="boxes.csv")
+
+    assert str(caught.value) == (
+        f"{tmp_path / 'a.png'} cannot be read: empty file.\n"
+        "  fix: The photo was there when the dataset was prepared; prepare the dataset again."
+    )
 
 
 def test_one_photo_says_nothing_about_the_next(

@@ -24,6 +24,31 @@ def test_every_method_maps_a_photo(name: str, small_run: Run, drawn_dataset: Dat
     assert np.isfinite(grid).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("class-activation", "class activation map ("),
+        ("occlusion", "occlusion ("),
+        ("grad-cam", "Grad-CAM "),
+        ("grad-cam++", "Grad-CAM++ "),
+        ("integrated-gradients", "integrated gradients ("),
+    ],
+)
+def test_name_stands_for_its_own_method(name: str, begins: str, small_run: Run) -> None:
+    made = method_of(name, Predictor(small_run.root), small_run.root)
+
+    assert made.title.startswith(begins)
+
+
+def test_evidence_against_a_class_is_no_evidence_in_integrated_gradients(
+    small_run: Run, drawn_dataset: Dataset
+) -> None:
+    photo = decode_photo(drawn_dataset.path(drawn_dataset.samples("test")[0]), short_side_px=32)
+    made = method_of("integrated-gradients", Predictor(small_run.root), small_run.root)
+
+    assert min(made(photo, index).min() for index in range(3)) == 0
+
+
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_gradients_of_a_bundle_are_refused(name: str, small_bundle: Path) -> None:
     with pytest.raises(UsageError) as caught:

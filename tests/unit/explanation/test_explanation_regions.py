@@ -49,6 +49,63 @@ def test_box_covers_the_same_part_at_every_scale(height: int, width: int) -> Non
     assert not mask[: height // 2].any()
 
 
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [
+        (Region(top=0.125, bottom=0.375, left=0.375, right=0.875), (0, [1, 2])),
+        (Region(top=0.6, bottom=0.7, left=0.0, right=0.125), (2, [])),
+    ],
+)
+def test_pixel_is_inside_where_its_centre_is(
+    region: Region, expected: tuple[int, list[int]]
+) -> None:
+    row, columns = expected
+    wanted = np.zeros((4, 4), dtype=bool)  # centres lie at 0.125, 0.375, 0.625 and 0.875
+    wanted[row, columns] = True
+
+    assert np.array_equal(region.mask(4, 4), wanted)
+
+
+def test_box_that_reaches_over_the_edge_is_followed(
+    table: Callable[[str], Path], photos: Photos
+) -> None:
+    found = read_regions(table("images/a.png,-10,-5,20,10\n"), photos)
+
+    assert found["images/a.png"].mask(20, 40)[:10, :20].all()
+    assert found["images/a.png"].mask(20, 40).sum() == 10 * 20
+
+
+@pytest.mark.parametrize("box", ["-9,0,0,9", "0,-9,9,0", "40,0,49,9", "0,20,9,29"])
+def test_box_beyond_any_edge_is_named(
+    table: Callable[[str], Path], photos: Photos, box: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read_regions(table(f"images/a.png,{box}\n"), photos)
+
+    assert caught.value.at == ("row 2 (outside the photo of 40 x 20 px)",)
+
+
+@pytest.mark.parametrize("box", ["5,0,5,9", "6,0,5,9", "0,5,9,5", "0,6,9,5"])
+def test_box_without_an_inside_is_named(
+    table: Callable[[str], Path], photos: Photos, box: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read_regions(table(f"images/a.png,{box}\n"), photos)
+
+    assert caught.value.at == ("row 2 (an empty box)",)
+
+
+def test_photo_that_cannot_be_read_is_named(table: Callable[[str], Path], photos: Photos) -> None:
+    photos[0][1].write_bytes(b"no photo")
+
+    with pytest.raises(ArtifactError) as caught:
+        read_regions(table("images/a.png,0,0,1,1\n"), photos)
+
+    assert str(caught.value) == (
+        f"{photos[0][1]} cannot be read.\n  fix: Prepare the dataset again."
+    )
+
+
 def test_rows_of_other_photos_are_passed_over(table: Callable[[str], Path], photos: Photos) -> None:
     found = read_regions(table("images/c.png,x,,,\nimages/b.png,0,0,1,1\n"), photos)
 
@@ -91,8 +148,46 @@ def test_table_of_other_photos_alone_is_refused(
 
 
 def test_table_that_is_not_there_is_refused(tmp_path: Path, photos: Photos) -> None:
-    with pytest.raises(ArtifactError):
-        read_regions(tmp_path / "nowhere.csv", photos)
+    path = tmp_path / "nowhere.csv"
+
+    with pytest.raises(ArtifactError) as caught:
+        read_regions(path, photos)
+
+    assert str(caught.value) == (
+        f"{path} cannot be read ([Errno 2] No such file or directory: {str(path)!r}).\n"
+        "  fix: Write a CSV with the columns filename,left,top,right,bottom, in pixels."
+    )
+
+
+def test_table_with_other_columns_is_refused(tmp_path: Path, photos: Photos) -> None:
+    path = tmp_path / "boxes.csv"
+    path.write_text("filename,x,y,width,height\nimages/a.png,0,0,9,9\n", encoding="utf-8")
+
+    with pytest.raises(ArtifactError) as caught:
+        read_regions(path, photos)
+
+    assert str(caught.value) == (
+        f"{path} has other columns than filename,left,top,right,bottom.\n"
+        "  fix: Write a CSV with the columns filename,left,top,right,bottom, in pixels."
+    )
+
+
+def test_folder_of_other_masks_alone_is_refused(tmp_path: Path, photos: Photos) -> None:
+    (tmp_path / "masks").mkdir()
+
+    with pytest.raises(DataError) as caught:
+        read_regions(tmp_path / "masks", photos)
+
+    assert caught.value.what == f"{tmp_path / 'masks'} has no region of these photos."
+
+
+def test_faintest_grey_of_a_mask_is_inside(tmp_path: Path, photos: Photos) -> None:
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.array([[0, 1]], dtype=np.uint8)).save(tmp_path / "masks" / "a.PNG")
+
+    found = read_regions(tmp_path / "masks", photos)
+
+    assert found["images/a.png"].mask(2, 4).tolist() == [[False, False, True, True]] * 2
 
 
 def test_mask_of_another_size_is_laid_over_the_photo(tmp_path: Path, photos: Photos) -> None:

@@ -135,6 +135,57 @@ def test_each_kind_of_mistake_has_a_photo_before_another_has_two() -> None:
     assert counts["p1:1:1"] == 0
 
 
+def test_after_a_photo_that_finds_no_room_no_other_is_decoded() -> None:
+    predictions = answered([0] * 50, [1] * 50, [0.9] * 50)
+    decoded = []
+
+    def picture(sample: str) -> bytes:
+        decoded.append(sample)
+        return b"x" * 30
+
+    cells = cell_photos(
+        predictions,
+        PhotoShelf(most_bytes=150),
+        name="p1",
+        picture=picture,
+        per_cell=50,
+        most_bytes=150,
+    )
+
+    assert len(shown(cells)["p1:0:1"]) == len(decoded) - 1 == 2
+
+
+def test_photos_that_are_gone_leave_their_room_to_others() -> None:
+    predictions = answered([0] * 5, [1] * 5, [0.9] * 5)
+
+    cells = cell_photos(
+        predictions,
+        PhotoShelf(most_bytes=1000),
+        name="p1",
+        picture=lambda sample: None if sample < "2" else b"x",
+        per_cell=9,
+        most_bytes=1000,
+    )
+
+    assert shown(cells) == {"p1:0:1": ["2.jpg", "3.jpg", "4.jpg"]}
+
+
+def test_room_that_galleries_did_not_fit_into_still_takes_small_photos() -> None:
+    shelf = PhotoShelf(most_bytes=100)
+    assert not shelf.put("p1/a picture of a gallery", lambda: b"x" * 90)
+
+    cells = cell_photos(
+        answered([0], [1], [0.9]),
+        shelf,
+        name="p1",
+        picture=lambda sample: b"x",
+        per_cell=9,
+        most_bytes=100,
+    )
+
+    assert shown(cells) == {"p1:0:1": ["0.jpg"]}
+
+
 def test_photos_without_a_known_class_stand_in_no_cell() -> None:
     predictions = answered([-1, 0], [0, 0], [0.9, 0.9])
 
