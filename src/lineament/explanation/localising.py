@@ -71,7 +71,6 @@ def localisation(
     unit = None
     if units is not None:
         unit = independent_units(units, len(photos))[kept]
-        unit = independent_units(unit, len(kept))  # numbered anew, for some groups may be gone
     covered = values[:, 0]
     found = []
     for number, maker in enumerate(methods):

@@ -5,6 +5,7 @@ from pathlib import Path
 from lineament.artifacts.run import Run
 from lineament.core.errors import UsageError
 from lineament.core.extras import require_all
+from lineament.core.suggest import did_you_mean
 from lineament.explanation.maps import ClassActivation, MapMaker
 from lineament.explanation.occlusion import Occlusion
 from lineament.runtime.predictor import Predictor
@@ -23,9 +24,15 @@ def method_of(name: str, predictor: Predictor, model: Path) -> MapMaker:
         model: Its run or bundle.
 
     Raises:
-        UsageError: A gradient is asked of a bundle, which holds no network to differentiate.
+        UsageError: There is no such method, or a gradient is asked of a bundle, which holds no
+            network to differentiate.
         MissingExtraError: torch, or for integrated gradients captum, is not installed.
     """
+    if name not in METHODS:
+        raise UsageError(
+            f"There is no method `{name}`.{did_you_mean(name, METHODS)}",
+            fix=f"The methods are {', '.join(METHODS)}.",
+        )
     if name == CLASS_ACTIVATION:
         return ClassActivation(predictor)
     if name == OCCLUSION:

@@ -14,7 +14,9 @@ from lineament.core.errors import ArtifactError, DataError, ImageError
 from lineament.imaging.decode import decode_with_facts
 
 COLUMNS = ("filename", "left", "top", "right", "bottom")
-MASKS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+LOSSY = (".jpg", ".jpeg", ".webp")
+MASKS = (".png", ".bmp", ".gif", *LOSSY)
+HALF = 127  # lossy formats leave faint grey around what was white
 TRANSPARENT = ("RGBA", "LA", "PA", "RGBa", "La")  # Pillow's names of what has alpha
 
 
@@ -37,16 +39,40 @@ class Region:
     cells: NDArray[np.bool_] | None = None
 
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
-        """Give the pixels of a photo of that size whose centre lies inside, ``bool (H, W)``."""
+        """Give the pixels of a photo of that size whose centre lies inside, ``bool (H, W)``.
+
+        Of a region between the centres of pixels the one that its middle lies in: a small thing on
+        a photo that was scaled down is not nowhere.
+        """
         rows, columns = (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
         if self.cells is not None:
             down = (rows * self.cells.shape[0]).astype(int)
             across = (columns * self.cells.shape[1]).astype(int)
-            chosen: NDArray[np.bool_] = self.cells[np.ix_(down, across)]
-            return chosen
-        inside_rows = (rows >= self.top) & (rows < self.bottom)
-        inside_columns = (columns >= self.left) & (columns < self.right)
-        return np.outer(inside_rows, inside_columns)
+            inside: NDArray[np.bool_] = self.cells[np.ix_(down, across)]
+        else:
+            inside = np.outer(
+                (rows >= self.top) & (rows < self.bottom),
+                (columns >= self.left) & (columns < self.right),
+            )
+        if not inside.any():
+            row, column = self._middle()
+            inside = inside.copy()
+            inside[
+                min(max(int(row * height), 0), height - 1),
+                min(max(int(column * width), 0), width - 1),
+            ] = True
+        return inside
+
+    def _middle(self) -> tuple[float, float]:
+        """Row and column in parts of the sides."""
+        if self.cells is None:
+            return (self.top + self.bottom) / 2, (self.left + self.right) / 2
+        rows, columns = np.nonzero(self.cells)
+        place = len(rows) // 2  # a pixel of it; a mean could lie in a hole
+        return (
+            (rows[place] + 0.5) / self.cells.shape[0],
+            (columns[place] + 0.5) / self.cells.shape[1],
+        )
 
 
 def read_regions(path: Path, photos: Sequence[tuple[str, Path]]) -> dict[str, Region]:
@@ -55,7 +81,8 @@ def read_regions(path: Path, photos: Sequence[tuple[str, Path]]) -> dict[str, Re
     Args:
         path: A CSV with the columns ``filename,left,top,right,bottom``, in pixels of the upright
             photo as the dataset holds it; or a folder of masks, pictures of any size whose pixels
-            above 0 are inside, each named as its photo is but for the ending. They have no alpha:
+            above 0 are inside (in lossy formats those above half), each named as its photo is but
+            for the ending. They have no alpha:
             laid over white, what is transparent would be inside.
         photos: The photos that are asked about: name below the dataset's folder, and file.
 
@@ -130,7 +157,8 @@ def _masks(path: Path, photos: Sequence[tuple[str, Path]]) -> dict[str, Region]:
         if facts.mode in TRANSPARENT:
             wrong.append(f"{printable(str(mask))} (it has alpha)")
             continue
-        cells = pixels.max(axis=2) > 0
+        lossy = mask.suffix.lower() in LOSSY
+        cells = pixels.max(axis=2) > (HALF if lossy else 0)
         if not cells.any():
             wrong.append(f"{printable(str(mask))} (nothing is inside)")
             continue

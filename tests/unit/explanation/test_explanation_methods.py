@@ -72,3 +72,14 @@ def test_gradients_without_torch_say_what_to_install(
         "`grad-cam` needs torch, which is not installed.\n"
         "  fix: Install with `pip install 'lineament[train]'`."
     )
+
+
+def test_name_that_is_no_method_is_refused(small_run: Run) -> None:
+    with pytest.raises(UsageError) as caught:
+        method_of("grad-cam+", Predictor(small_run.root), small_run.root)
+
+    assert str(caught.value) == (
+        "There is no method `grad-cam+`. Did you mean `grad-cam++`?\n"
+        "  fix: The methods are class-activation, occlusion, grad-cam, grad-cam++, "
+        "integrated-gradients."
+    )

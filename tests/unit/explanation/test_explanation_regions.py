@@ -53,7 +53,7 @@ def test_box_covers_the_same_part_at_every_scale(height: int, width: int) -> Non
     ("region", "expected"),
     [
         (Region(top=0.125, bottom=0.375, left=0.375, right=0.875), (0, [1, 2])),
-        (Region(top=0.6, bottom=0.7, left=0.0, right=0.125), (2, [])),
+        (Region(top=0.6, bottom=0.7, left=0.0, right=0.375), (2, [0])),
     ],
 )
 def test_pixel_is_inside_where_its_centre_is(
@@ -238,3 +238,33 @@ def test_which_of_two_masks_is_meant_is_not_guessed(tmp_path: Path, photos: Phot
 
     second = tmp_path / "masks" / "dog" / "a.png"
     assert caught.value.at == (f"{second} (a second mask of images/a.png)",)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (3, 5), (1, 1)])
+def test_small_box_between_pixels_is_the_pixel_at_its_middle(height: int, width: int) -> None:
+    mask = Region(left=0.99, top=0.0, right=0.995, bottom=0.001).mask(height, width)
+
+    assert mask.sum() == 1
+    assert mask[0, -1]
+
+
+def test_small_mask_on_a_small_photo_is_one_pixel_of_it() -> None:
+    cells = np.zeros((300, 300), dtype=bool)
+    cells[290:293, 10:13] = True
+
+    mask = Region(cells=cells).mask(4, 4)
+
+    assert mask.sum() == 1
+    assert mask[3, 0]
+
+
+def test_faint_grey_of_a_lossy_mask_is_outside(tmp_path: Path, photos: Photos) -> None:
+    (tmp_path / "masks").mkdir()
+    painted = np.zeros((64, 64), dtype=np.uint8)
+    painted[20:44, 20:44] = 255
+    Image.fromarray(painted).save(tmp_path / "masks" / "a.jpg", quality=75)
+
+    region = read_regions(tmp_path / "masks", photos)["images/a.png"]
+
+    assert region.cells is not None
+    assert np.array_equal(region.cells, painted > 0)
