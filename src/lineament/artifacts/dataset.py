@@ -29,7 +29,7 @@ from lineament.artifacts.table import read_table, write_table
 from lineament.core.errors import ArtifactError, DataError, ImageError, UsageError
 from lineament.core.files import json_text, sha256_file
 from lineament.core.suggest import did_you_mean
-from lineament.imaging.decode import decode
+from lineament.imaging.decode import decode, shrink
 
 KIND = "dataset"
 DOCUMENT = "dataset.json"
@@ -215,6 +215,16 @@ def decode_photo(path: Path, *, short_side_px: int) -> NDArray[np.uint8]:
             f"{path} cannot be read: {error.what}.",
             fix="The photo was there when the dataset was prepared; prepare the dataset again.",
         ) from error
+
+
+def decode_shrunk(path: Path, *, short_side_px: int) -> NDArray[np.uint8]:
+    """Decode a photo of a dataset, no larger than a model needs it; as `decode_photo` else.
+
+    `decode_photo` stops at what the decoder gives for nothing; a photo that is changed and asked
+    about many times is worth scaling down once.
+    """
+    image = decode_photo(path, short_side_px=short_side_px)
+    return shrink(image, short_side_px=short_side_px)
 
 
 def write_dataset(

@@ -6,7 +6,6 @@ it is and with what spoke for a class laid over it.
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,9 +14,8 @@ from lineament.artifacts.findings.galleries import Gallery
 from lineament.artifacts.findings.hiding import Hiding
 from lineament.artifacts.findings.localisation import Localisation
 from lineament.artifacts.findings.sanity import SanityCheck
-from lineament.artifacts.plain import read_plain
+from lineament.artifacts.plain import plain_of, read_plain
 from lineament.artifacts.sealed import open_sealed, seal
-from lineament.core.files import json_text
 
 KIND = "explanation"
 SCHEMA_VERSION = 1
@@ -62,8 +60,7 @@ class Explanation:
 
     def as_dict(self) -> dict[str, object]:
         """Give the fields as ``explanation.json`` holds them."""
-        plain: dict[str, object] = json.loads(json_text(dataclasses.asdict(self)))
-        return plain
+        return plain_of(self)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, object], *, name: str) -> "Explanation":

@@ -1,6 +1,7 @@
 """Plain: frozen dataclasses from what JSON gives back, every type checked against the class."""
 
 import dataclasses
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 
 from lineament.artifacts.schema import field
 from lineament.core.errors import ArtifactError
+from lineament.core.files import json_text
 
 T = TypeVar("T")
 
@@ -35,6 +37,12 @@ def read_plain(kind: type[T], document: Mapping[str, object], *, name: str) -> T
         Point(at=(1.0, 2.5), label=None)
     """
     return _dataclass(kind, document, name, "")
+
+
+def plain_of(made: object) -> dict[str, object]:
+    """Give a dataclass as JSON holds it (objects, lists, texts and numbers), for `read_plain`."""
+    plain: dict[str, object] = json.loads(json_text(dataclasses.asdict(typing.cast(Any, made))))
+    return plain
 
 
 def optional(kind: type[T], document: Mapping[str, object], key: str, *, name: str) -> T | None:

@@ -5,7 +5,6 @@ On disk: ``report.json`` (every figure, and the hashes of the other files); ``re
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,10 +16,9 @@ from lineament.artifacts.findings.robustness import Robustness
 from lineament.artifacts.findings.selective import PredictionSets, Selective
 from lineament.artifacts.findings.slices import Slices
 from lineament.artifacts.findings.unknowns import Refusals, Unknowns
-from lineament.artifacts.plain import read_plain
+from lineament.artifacts.plain import plain_of, read_plain
 from lineament.artifacts.sealed import open_sealed, seal
 from lineament.core.errors import ArtifactError
-from lineament.core.files import json_text
 from lineament.measure.intervals import Interval
 
 KIND = "report"
@@ -195,8 +193,7 @@ class EvaluationReport:
 
     def as_dict(self) -> dict[str, object]:
         """Give the fields as ``report.json`` holds them: objects, lists, texts and numbers."""
-        plain: dict[str, object] = json.loads(json_text(dataclasses.asdict(self)))
-        return plain
+        return plain_of(self)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, object], *, name: str) -> "EvaluationReport":

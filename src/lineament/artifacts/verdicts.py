@@ -5,13 +5,11 @@ On disk: ``comparison.json`` (every figure, and the hash of the page); ``compari
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from lineament.artifacts.plain import read_plain
+from lineament.artifacts.plain import plain_of, read_plain
 from lineament.artifacts.sealed import open_sealed, seal
-from lineament.core.files import json_text
 from lineament.measure.intervals import Interval
 
 KIND = "comparison"
@@ -147,8 +145,7 @@ class ComparisonReport:
 
     def as_dict(self) -> dict[str, object]:
         """Give the fields as ``comparison.json`` holds them: objects, lists, texts and numbers."""
-        plain: dict[str, object] = json.loads(json_text(dataclasses.asdict(self)))
-        return plain
+        return plain_of(self)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, object], *, name: str) -> "ComparisonReport":

@@ -35,7 +35,7 @@ from lineament.measure.classification import (
     z_scored,
 )
 from lineament.measure.headline import headline_intervals
-from lineament.measure.intervals import Interval, group_numbers
+from lineament.measure.intervals import Interval, known_groups
 from lineament.measure.proportions import class_intervals
 
 Thumbnail = Callable[[str], bytes | None]  # of a sample, a small JPEG; None where there is none
@@ -88,7 +88,7 @@ def score(
     """
     _check(predictions, split, n_mistakes)
     labels, answers = predictions.labels, predictions.answers
-    units = group_numbers(predictions.groups) if any(predictions.groups) else None
+    units = known_groups(predictions.groups)
     one_group = units is not None and len(set(units)) == 1
     resampled = None if one_group else units
     headline = headline_intervals(

@@ -12,7 +12,7 @@ from lineament.artifacts.findings.unknowns import PassedUnknown, Unknowns, Unkno
 from lineament.artifacts.predictions import Predictions
 from lineament.core.errors import DataError, UsageError
 from lineament.evaluation.wording import asked, percent, photos, spread
-from lineament.measure.intervals import Groups, group_numbers
+from lineament.measure.intervals import Groups, known_groups
 from lineament.measure.openset import energy, open_set_accuracy
 from lineament.measure.ranking import ranking_intervals
 from lineament.measure.shares import share_interval
@@ -62,7 +62,7 @@ def unknowns(
     """
     _check(known, unknown, source)
     of_known = _several(units)
-    of_unknown = _several(group_numbers(unknown.groups) if any(unknown.groups) else None)
+    of_unknown = _several(known_groups(unknown.groups))
     scores = tuple(
         _score(name, *both, of_known, of_unknown, seed, level, resamples)
         for name, both in _scores(known, unknown).items()

@@ -19,12 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from lineament.artifacts.dataset import decode_photo
+from lineament.artifacts.dataset import decode_shrunk
 from lineament.artifacts.findings.faithfulness import Against, Faithful, Faithfulness
 from lineament.core.errors import UsageError
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.explanation.maps import Centre, Chance, MapMaker
-from lineament.imaging.decode import shrink
 from lineament.imaging.render import place_heat, seen_box
 from lineament.measure.intervals import Groups
 from lineament.measure.perturbation import area, order_of, replaced
@@ -131,7 +130,7 @@ def _measured(
 ) -> _Measured:
     path, class_index = photo
     needed = predictor.preprocessing.needed_short_side_px
-    image = shrink(decode_photo(path, short_side_px=needed), short_side_px=needed)
+    image = decode_shrunk(path, short_side_px=needed)
     height, width = image.shape[:2]
     window = predictor.preprocessing.window(height, width)
     radius = max(1.0, min(height, width) / BLUR)

@@ -25,11 +25,8 @@ from lineament.imaging.decode import encode_jpeg
 from lineament.imaging.preprocess import Preprocessing
 from lineament.imaging.render import overlay, place_heat
 
-CLOSE = (
-    0.2  # two classes nearer than this in probability: a few more photos could have swapped them
-)
+CLOSE = 0.2  # in probability: a few more photos in training could have swapped such two classes
 SIDE_PX = 160  # of the pictures: six beside each other on a laptop
-STRENGTH = 0.55  # as `lineament explain` lays heat over a single photo
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,7 +163,7 @@ def _pictures(image: NDArray[np.uint8], maker: MapMaker, preprocessing: Preproce
         if class_index is None:
             return encode_jpeg(plain, quality=80)
         heat = place_heat(maker(image, class_index), window, height, width)
-        return encode_jpeg(overlay(plain, heat, strength=STRENGTH), quality=80)
+        return encode_jpeg(overlay(plain, heat), quality=80)
 
     return picture
 

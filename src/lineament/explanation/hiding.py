@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.artifacts.dataset import decode_photo
+from lineament.artifacts.dataset import decode_shrunk
 from lineament.artifacts.findings.hiding import Hiding
 from lineament.core.errors import UsageError
 from lineament.core.progress import QUIET, Progress, tracked
-from lineament.imaging.decode import shrink
 from lineament.measure.intervals import Groups, Interval
 from lineament.measure.shares import share_interval
 from lineament.measure.units import independent_units
@@ -94,7 +93,7 @@ def _right(
     """Whether the whole photo, the one without and the one of the middle are answered rightly."""
     path, class_index = photo
     needed = predictor.preprocessing.needed_short_side_px
-    image = shrink(decode_photo(path, short_side_px=needed), short_side_px=needed)
+    image = decode_shrunk(path, short_side_px=needed)
     height, width = image.shape[:2]
     paint = image.mean(axis=(0, 1)).round().astype(np.uint8)
     middle = (_middle(height, centre_fraction), _middle(width, centre_fraction))

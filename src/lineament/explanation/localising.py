@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.artifacts.dataset import decode_photo
+from lineament.artifacts.dataset import decode_shrunk
 from lineament.artifacts.findings.localisation import Localisation, Localised
 from lineament.core.errors import DataError
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.explanation.maps import MapMaker
 from lineament.explanation.regions import Region
-from lineament.imaging.decode import shrink
 from lineament.imaging.render import place_heat, seen_box
 from lineament.measure.intervals import Groups, Interval
 from lineament.measure.localisation import energy, pointing
@@ -104,7 +103,7 @@ def _measured(
     """Share of the area, then hit and energy of each method; ``None`` where nothing is seen."""
     path, class_index = photo
     needed = predictor.preprocessing.needed_short_side_px
-    image = shrink(decode_photo(path, short_side_px=needed), short_side_px=needed)
+    image = decode_shrunk(path, short_side_px=needed)
     height, width = image.shape[:2]
     window = predictor.preprocessing.window(height, width)
     top, left, bottom, right = seen_box(window, height, width)

@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 from lineament.artifacts.findings.sanity import Randomised, SanityCheck
 from lineament.core.errors import UsageError
 from lineament.core.progress import QUIET, Progress, tracked
-from lineament.measure.intervals import Interval
-from lineament.measure.quantiles import two_sided_t
+from lineament.measure.shares import bounded_mean
 from lineament.models.backbones import Backbone, create_backbone
 from lineament.models.classifier import Classifier
 from lineament.models.heads import Head, head_from_dict
@@ -100,7 +99,10 @@ def check_sanity(
     parts = tuple(
         Randomised(
             part=name,
-            correlation=_mean([each or 0.0 for each in column], level),
+            # Sorted, so that not even the last digit depends on the order of the photos.
+            correlation=bounded_mean(
+                np.array(sorted(each or 0.0 for each in column)), least=-1.0, most=1.0, level=level
+            ),
             flat=sum(each is None for each in column),
         )
         for name, column in zip(names, zip(*rows, strict=True), strict=True)
@@ -230,16 +232,6 @@ def _fresh(model: Classifier, seed: int) -> tuple[Backbone, Head]:
 def _seed(image: NDArray[np.uint8], seed: int) -> int:
     digest = hashlib.sha256(f"{seed} {image.shape} ".encode() + image.tobytes()).digest()
     return int.from_bytes(digest[:4], "big")
-
-
-def _mean(values: Sequence[float], level: float) -> Interval:
-    """The mean with Student's interval, kept inside what a correlation can be."""
-    n = len(values)
-    mean = math.fsum(values) / n
-    error = math.sqrt(math.fsum((each - mean) ** 2 for each in values) / (n - 1) / n)
-    reach = two_sided_t(level, n - 1) * error
-    low, high = max(-1.0, mean - reach), min(1.0, mean + reach)
-    return Interval(value=mean, low=low, high=high, level=level, method="student", n=n)
 
 
 def _number(value: float) -> str:

@@ -324,3 +324,13 @@ def group_numbers(groups: Sequence[str]) -> list[int]:
     """
     numbers: dict[str | int, int] = {}  # the key of a photo without a group is its position
     return [numbers.setdefault(group or index, len(numbers)) for index, group in enumerate(groups)]
+
+
+def known_groups(groups: Sequence[str]) -> list[int] | None:
+    """Give `group_numbers`, or ``None`` where no photo names a group.
+
+    Example:
+        >>> known_groups(["anna", ""]), known_groups(["", ""])
+        ([0, 1], None)
+    """
+    return group_numbers(groups) if any(groups) else None

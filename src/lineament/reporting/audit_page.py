@@ -8,11 +8,8 @@ Names that a spreadsheet would take for a formula (``=cmd|...``) stand in the ta
 since `prepare` looks for files of exactly that name; the page warns of them.
 """
 
-import base64
 import csv
-import hashlib
 import io
-import json
 import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -35,7 +32,7 @@ from lineament.reporting.audit_gallery import SHOWN, SHOWN_LEAST, Gallery, Item
 from lineament.reporting.audit_words import KINDS, about, lead, looked_for, warnings
 from lineament.reporting.documents import part, parts
 from lineament.reporting.numbers import PERCENT_DIGITS, counted, digits, percent
-from lineament.reporting.template import package_text, render
+from lineament.reporting.template import as_json, package_text, render, script_hash
 
 PURPOSE = "The audit's page"
 TEMPLATE = "audit.html.j2"
@@ -123,7 +120,7 @@ def audit_page(
         "save_as": name,
         "command": f"lineament prepare {shlex.quote(source)} --decisions {name} --out DATASET",
         "script": script,
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "script_hash": script_hash(script),
         "counted": counted,
     }
     return render(TEMPLATE, values, purpose=PURPOSE)
@@ -163,9 +160,7 @@ def _table(
 
 
 def _json(rows: Sequence[object], classes: Sequence[str], *, save_as: str) -> str:
-    document = {"columns": COLUMNS, "rows": rows, "classes": classes, "save_as": save_as}
-    written = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return written.replace("<", "\\u003c")  # neither </script> nor <!-- can occur
+    return as_json({"columns": COLUMNS, "rows": rows, "classes": classes, "save_as": save_as})
 
 
 def _measured(kind: str, item: Item) -> str:

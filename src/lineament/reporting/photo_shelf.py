@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 import numpy as np
 
 from lineament.artifacts.predictions import Predictions
+from lineament.reporting.template import as_json
 
 Picture = Callable[[], bytes | None]  # made only where there is room for it
 
@@ -57,12 +58,6 @@ class PhotoShelf:
     def json(self) -> str:
         """Give the photos as JSON that no key can break out of, base64 by key."""
         return as_json(self._photos)
-
-
-def as_json(document: Mapping[str, object]) -> str:
-    """Write JSON that can stand in a page: neither ``</script>`` nor ``<!--`` can occur in it."""
-    written = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return written.replace("<", "\\u003c")
 
 
 def cell_photos(

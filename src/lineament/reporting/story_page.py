@@ -1,8 +1,6 @@
 """Story page: all about a run, a study or a comparison, on one page that needs no other file."""
 
-import base64
 import functools
-import hashlib
 import html
 from pathlib import Path
 
@@ -20,10 +18,10 @@ from lineament.reporting.figures import PURPOSE
 from lineament.reporting.fragments import contents, fragment
 from lineament.reporting.matrices import NUMBERED_CLASSES
 from lineament.reporting.page import evaluation_lead, evaluation_values
-from lineament.reporting.photo_shelf import PhotoShelf, as_json, cell_photos
+from lineament.reporting.photo_shelf import PhotoShelf, cell_photos
 from lineament.reporting.sections.looks import looks
 from lineament.reporting.story import Chapter, Part, Story
-from lineament.reporting.template import package_text, render
+from lineament.reporting.template import as_json, package_text, render, script_hash
 from lineament.reporting.training_page import training_values
 from lineament.reporting.verdict_page import verdict_values
 
@@ -82,7 +80,7 @@ def story_page(story: Story, *, photo_bytes: int) -> str:
         "photos": shelf.json(),
         "cells": as_json(cells),
         "script": script,
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "script_hash": script_hash(script),
     }
     return render(TEMPLATE, values, purpose=PURPOSE)
 

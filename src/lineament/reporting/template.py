@@ -1,6 +1,9 @@
 """Template: fill one of the package's own page templates, everything escaped."""
 
+import base64
+import hashlib
 import html
+import json
 import re
 from collections.abc import Mapping
 from importlib import resources
@@ -49,3 +52,14 @@ def with_code(text: str) -> str:
 def package_text(name: str) -> str:
     """Read a file of this package."""
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def as_json(document: Mapping[str, object]) -> str:
+    """Write JSON that can stand in a page: neither ``</script>`` nor ``<!--`` can occur in it."""
+    written = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return written.replace("<", "\\u003c")
+
+
+def script_hash(script: str) -> str:
+    """Give the hash by which a page's content security policy allows its one script."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

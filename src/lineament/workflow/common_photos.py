@@ -13,7 +13,7 @@ from lineament.core.executor import Executor
 from lineament.core.progress import QUIET, Progress
 from lineament.core.version import __version__
 from lineament.measure.headline import headline_intervals
-from lineament.measure.intervals import group_numbers
+from lineament.measure.intervals import known_groups
 from lineament.runtime.predictor import Predictor
 from lineament.workflow.contending import Model
 
@@ -129,7 +129,7 @@ def answers_of(
     assert model.path is not None, "only a report can be without its model"
     predictor = Predictor(model.path, executor=executor)
     predictions = predictor.predict_split(data, split, progress=progress)
-    units = group_numbers(predictions.groups) if any(predictions.groups) else None
+    units = known_groups(predictions.groups)
     accuracy = headline_intervals(
         predictions.probabilities,
         predictions.labels,

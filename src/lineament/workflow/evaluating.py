@@ -19,7 +19,7 @@ from lineament.core.progress import QUIET, Progress
 from lineament.evaluation.score import score
 from lineament.imaging.decode import decode
 from lineament.imaging.render import thumbnail_jpeg
-from lineament.measure.intervals import group_numbers
+from lineament.measure.intervals import known_groups
 from lineament.reporting.page import page
 from lineament.runtime.predictor import Predictor
 from lineament.runtime.sources import photo_files
@@ -177,7 +177,7 @@ def _examined(
     progress: Progress,
 ) -> EvaluationReport:
     """Add what was asked for beyond the answers."""
-    units = group_numbers(predictions.groups) if any(predictions.groups) else None
+    units = known_groups(predictions.groups)
     executor, seed = predictor.executor, settings.seed
     if settings.split == "test":
         report = dataclasses.replace(report, gap=of_gap(predictor, model, data, report, seed=seed))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lineament.artifacts.dataset import SPLITS, Dataset, decode_photo
 from lineament.artifacts.explanation import DOCUMENT, Explanation, write_explanation
-from lineament.artifacts.findings.localisation import Localisation
 from lineament.artifacts.findings.sanity import SanityCheck
 from lineament.artifacts.predictions import Predictions
 from lineament.artifacts.run import GRAPH, Run
@@ -27,7 +27,7 @@ from lineament.explanation.localising import localisation
 from lineament.explanation.maps import MapMaker
 from lineament.explanation.methods import CLASS_ACTIVATION, METHODS, method_of
 from lineament.explanation.regions import Region, read_regions
-from lineament.measure.intervals import group_numbers
+from lineament.measure.intervals import known_groups
 from lineament.reporting.explanation_page import explanation_page
 from lineament.runtime.predictor import Predictor
 from lineament.workflow.spoiling import draw as drawn_evenly
@@ -72,7 +72,7 @@ class ExplainDatasetConfig(Config):
         """Check the names of methods.
 
         Raises:
-            ConfigError: One is none, or is named twice.
+            UsageError: One is none, or is named twice.
         """
         super().__post_init__()
         names = (self.method, *self.beside)
@@ -214,57 +214,54 @@ class Looker:
     def _measured(
         self, explanation: Explanation, predictions: Predictions, progress: Progress
     ) -> Explanation:
+        """Add what was asked for; each takes the first photos of one order."""
         settings, predictor = self.settings, self.predictor
-        answers = predictions.answers
+        order = self._order(predictions)
         if settings.faithfulness:
-            rows = self._rows(predictions, settings.faithfulness)
-            explanation = dataclasses.replace(
-                explanation,
-                faithfulness=faithfulness(
-                    predictor,
-                    self.makers,
-                    [(self._path(predictions, row), int(answers[row])) for row in rows],
-                    units=_units(predictions, rows),
-                    seed=settings.seed,
-                    progress=progress,
-                ),
+            rows = order[: settings.faithfulness]
+            faithful = faithfulness(
+                predictor,
+                self.makers,
+                self._photos(predictions, rows, predictions.answers),
+                units=_units(predictions, rows),
+                seed=settings.seed,
+                progress=progress,
             )
+            explanation = dataclasses.replace(explanation, faithfulness=faithful)
         if settings.regions is not None:
-            found = self._localised(predictions, progress)
-            explanation = dataclasses.replace(explanation, localisation=found)
+            rows = [row for row in order if predictions.samples[row] in self.regions]
+            localised = localisation(
+                predictor,
+                self.makers,
+                self._photos(predictions, rows, predictions.answers),
+                [self.regions[predictions.samples[row]] for row in rows],
+                region=Path(settings.regions).name,
+                units=_units(predictions, rows),
+                progress=progress,
+            )
+            explanation = dataclasses.replace(explanation, localisation=localised)
         if settings.hiding:
-            rows = self._rows(predictions, settings.hiding)
+            rows = order[: settings.hiding]
             hidden = hiding(
                 predictor,
-                [(self._path(predictions, row), int(predictions.labels[row])) for row in rows],
+                self._photos(predictions, rows, predictions.labels),
                 units=_units(predictions, rows),
                 progress=progress,
             )
             explanation = dataclasses.replace(explanation, hiding=hidden)
         if settings.sanity:
+            asked = self._photos(predictions, order[: settings.sanity], predictions.answers)
             try:
-                checked = self._sanity(predictions, progress)
+                checked = self._sanity(asked, progress)
             except UsageError as error:  # maps of one cell have no order; the rest is worth keeping
                 progress.note(f"Random weights were not tried: {error.what}")
             else:
                 explanation = dataclasses.replace(explanation, sanity=checked)
         return explanation
 
-    def _localised(self, predictions: Predictions, progress: Progress) -> Localisation:
-        rows = [row for row, name in enumerate(predictions.samples) if name in self.regions]
-        kept = np.array(self._rows(predictions, len(predictions.samples)))
-        rows = [int(row) for row in kept[np.isin(kept, rows)]]
-        return localisation(
-            self.predictor,
-            self.makers,
-            [(self._path(predictions, row), int(predictions.answers[row])) for row in rows],
-            [self.regions[predictions.samples[row]] for row in rows],
-            region=Path(str(self.settings.regions)).name,
-            units=_units(predictions, rows),
-            progress=progress,
-        )
-
-    def _sanity(self, predictions: Predictions, progress: Progress) -> tuple[SanityCheck, ...]:
+    def _sanity(
+        self, photos: Sequence[tuple[Path, int]], progress: Progress
+    ) -> tuple[SanityCheck, ...]:
         """Of the gradient methods; a class activation map is asked as the Grad-CAM that it is."""
         require_all("train", purpose="The check with random weights")
         from lineament.explanation.gradients import GradCam, GradCamPlusPlus, classifier_of
@@ -273,9 +270,8 @@ class Looker:
         kinds = {"grad-cam": GradCam, "grad-cam++": GradCamPlusPlus, CLASS_ACTIVATION: GradCam}
         names = (self.settings.method, *self.settings.beside)
         asked = dict.fromkeys(kinds[name] for name in names if name in kinds) or {GradCam: None}
-        rows = self._rows(predictions, self.settings.sanity)
         needed = self.predictor.preprocessing.needed_short_side_px
-        images = [decode_photo(self._path(predictions, row), short_side_px=needed) for row in rows]
+        images = [decode_photo(path, short_side_px=needed) for path, _ in photos]
         classifier = classifier_of(Run.open(self.model))
         return tuple(
             check_sanity(
@@ -283,24 +279,26 @@ class Looker:
                 # Cut off at none, a map of a photo that speaks against the class has no order.
                 functools.partial(kind, rectified=False),
                 images,
-                [int(predictions.answers[row]) for row in rows],
+                [class_index for _, class_index in photos],
                 seed=self.settings.seed,
                 progress=progress,
             )
             for kind in asked
         )
 
-    def _rows(self, predictions: Predictions, most: int) -> list[int]:
-        """Photos drawn evenly over the true classes, in an order that only names decide."""
+    def _order(self, predictions: Predictions) -> list[int]:
+        """All photos, one of each true class in turn, in an order that only names decide."""
         place = {name: row for row, name in enumerate(predictions.samples)}
         samples = self.data.samples(self.settings.split)
-        chosen = drawn_evenly(samples, most, seed=self.settings.seed)
-        return [place[each.filename] for each in chosen]
+        drawn = drawn_evenly(samples, len(samples), seed=self.settings.seed)
+        return [place[each.filename] for each in drawn]
 
-    def _path(self, predictions: Predictions, row: int) -> Path:
-        return self.data.root / predictions.samples[row]
+    def _photos(
+        self, predictions: Predictions, rows: Sequence[int], classes: NDArray[np.int64]
+    ) -> list[tuple[Path, int]]:
+        """Files of photos, each with its class."""
+        return [(self.data.root / predictions.samples[row], int(classes[row])) for row in rows]
 
 
 def _units(predictions: Predictions, rows: Sequence[int]) -> list[int] | None:
-    groups = [predictions.groups[row] for row in rows]
-    return group_numbers(groups) if any(groups) else None
+    return known_groups([predictions.groups[row] for row in rows])

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lineament.artifacts.dataset import Dataset, Sample, decode_photo
+from lineament.artifacts.dataset import Dataset, Sample, decode_shrunk
 from lineament.artifacts.findings.robustness import Robustness
 from lineament.core.errors import DataError, UsageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.progress import QUIET, Progress, duration, tracked
 from lineament.evaluation.robustness import robustness
 from lineament.imaging.corrupt import CORRUPTIONS, SEVERITIES, corrupt
-from lineament.imaging.decode import encode_jpeg, shrink
-from lineament.measure.intervals import group_numbers
+from lineament.imaging.decode import encode_jpeg
+from lineament.measure.intervals import known_groups
 from lineament.runtime.predictor import Predictor
 
 PHOTOS = 200  # an accuracy then moves by 7 points at most, a loss of 5 is usually told
@@ -88,7 +88,7 @@ def spoil(
     return robustness(
         rows[:, 0],
         {key: rows[:, place] for place, key in enumerate(KEYS, start=1)},
-        units=group_numbers(groups) if any(groups) else None,
+        units=known_groups(groups),
         examples=_examples(example, _seed(drawn[0], seed)),
     )
 
@@ -127,8 +127,7 @@ def _right(predictor: Predictor, dataset: Dataset, seed: int, sample: Sample) ->
 
 def _photo(predictor: Predictor, dataset: Dataset, sample: Sample) -> NDArray[np.uint8]:
     needed = predictor.preprocessing.needed_short_side_px
-    image = decode_photo(dataset.path(sample), short_side_px=needed)
-    return shrink(image, short_side_px=needed)
+    return decode_shrunk(dataset.path(sample), short_side_px=needed)
 
 
 def _seed(sample: Sample, seed: int) -> int:

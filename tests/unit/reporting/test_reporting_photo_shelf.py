@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lineament.artifacts.predictions import Predictions
-from lineament.reporting.photo_shelf import PhotoShelf, as_json, cell_photos
+from lineament.reporting.photo_shelf import PhotoShelf, cell_photos
+from lineament.reporting.template import as_json
 
 
 def answered(labels: list[int], answers: list[int], confidence: list[float]) -> Predictions:

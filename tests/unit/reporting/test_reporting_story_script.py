@@ -12,8 +12,8 @@ import pytest
 
 from chromium import TROUBLE, Browser
 from lineament.imaging.decode import encode_jpeg
-from lineament.reporting.photo_shelf import PhotoShelf, as_json
-from lineament.reporting.template import package_text, render
+from lineament.reporting.photo_shelf import PhotoShelf
+from lineament.reporting.template import as_json, package_text, render
 
 pytestmark = pytest.mark.slow
 

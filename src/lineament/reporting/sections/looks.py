@@ -1,5 +1,6 @@
 """The section on where a model looks: photos with their maps, and how far maps can be believed."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 from lineament.artifacts.explanation import Explanation
@@ -116,7 +117,6 @@ def _faithfulness(finding: Faithfulness) -> dict[str, object]:
         "against": [
             _against(method, each) for method in finding.methods for each in method.against
         ],
-        "seed": finding.seed,
     }
 
 
@@ -142,19 +142,17 @@ def _against(method: Faithful, each: Against) -> dict[str, object]:
     }
 
 
+def _limits(interval: Interval, write: Callable[[float], str], *, unit: str = "") -> str:
+    """A figure with its limits, each written in the same way."""
+    return f"{write(interval.value)}{unit} ({write(interval.low)} to {write(interval.high)})"
+
+
 def _area(interval: Interval) -> str:
-    value, low, high = (
-        number(each, decimals=AREA_DIGITS) for each in (interval.value, interval.low, interval.high)
-    )
-    return f"{value} ({low} to {high})"
+    return _limits(interval, functools.partial(number, decimals=AREA_DIGITS))
 
 
 def _signed(interval: Interval) -> str:
-    value, low, high = (
-        f"{each:+.{AREA_DIGITS}f}".replace("-", "−")
-        for each in (interval.value, interval.low, interval.high)
-    )
-    return f"{value} ({low} to {high})"
+    return _limits(interval, lambda value: f"{value:+.{AREA_DIGITS}f}".replace("-", "−"))
 
 
 def _localisation(finding: Localisation) -> dict[str, object]:
@@ -218,8 +216,4 @@ def _share(interval: Interval) -> str:
 
 
 def _points(interval: Interval) -> str:
-    value, low, high = (
-        f"{each * 100:+.1f}".replace("-", "−")
-        for each in (interval.value, interval.low, interval.high)
-    )
-    return f"{value} points ({low} to {high})"
+    return _limits(interval, lambda value: f"{value * 100:+.1f}".replace("-", "−"), unit=" points")
