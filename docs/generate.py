@@ -65,7 +65,7 @@ from lineament.models import custom_cnn, files, sface, vggface
 from lineament.models.packaged import PACKAGED
 from lineament.models.table import DEFAULT_BACKBONE, TABLE
 from lineament.reporting.trainings import Training
-from lineament.runtime.predictor import Answer
+from lineament.runtime.answers import Answer
 from lineament.training.fitting.rate_range import RateRange
 from lineament.workflow.auditing import Audit
 from lineament.workflow.listing import RunRow

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lineament.artifacts.bundle import BundleCard, read_card
+from lineament.artifacts.bundle import BundleCard, read_bundle
 from lineament.explanation.explain import explain
 from lineament.imaging.decode import decode
 from lineament.runtime.predictor import Predictor
@@ -18,7 +18,7 @@ IDS = [path.stem for path in STORED]
 
 
 def card_of(path: Path) -> BundleCard:
-    return read_card(Predictor(path).engine.metadata, name=path.name)
+    return read_bundle(path)[1]
 
 
 def test_every_schema_version_has_its_bundle() -> None:

@@ -11,13 +11,15 @@ import base64
 import dataclasses
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 from lineament.artifacts.decisions import Decisions
+from lineament.artifacts.onnx_file import content_sha256, join, read_model, split
 from lineament.artifacts.plain import optional
+from lineament.artifacts.precision import FP32, Precision
 from lineament.artifacts.schema import check_stamp, class_names, field, positive, stamp
 from lineament.core.errors import ArtifactError
-from lineament.core.extras import require
 from lineament.imaging.decode import decoding_rule
 from lineament.imaging.preprocess import Preprocessing
 
@@ -27,6 +29,9 @@ METADATA_KEY = "lineament"
 INPUT = "image"
 OUTPUTS = ("probabilities", "embedding", "activation")
 FAMILIARITY = "familiarity"
+# A thousandth of a probability changes no answer that anyone would rely on, and is a thousand times
+# what rounding in float32 gives; above it something else is being computed.
+MAX_DIFFERENCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,6 +66,10 @@ class BundleCard:
         golden: Photos with their expected answers.
         messages: A sentence per class for live use.
         decisions: When it says that it does not know; ``None`` in bundles of before that.
+        precision: What a faster arithmetic than float32 costs; ``None`` where it is float32.
+        content_sha256: Of the file without its metadata; empty in bundles of before that.
+        backbone_sha256: Identity of what computes the embedding, so that a head can be laid on it;
+            empty in bundles of before that.
     """
 
     classes: tuple[str, ...]
@@ -71,6 +80,20 @@ class BundleCard:
     golden: tuple[GoldenPhoto, ...]
     messages: Mapping[str, str] = dataclasses.field(default_factory=dict)
     decisions: Decisions | None = None
+    precision: Precision | None = None
+    content_sha256: str = ""
+    backbone_sha256: str = ""
+
+    @property
+    def arithmetic(self) -> str:
+        """``fp32``, ``bf16`` or ``int8``."""
+        return FP32 if self.precision is None else self.precision.arithmetic
+
+    @property
+    def allowed_difference(self) -> float:
+        """By how much an engine may differ in any probability of a golden photo."""
+        allowed = self.parity.get("allowed")
+        return float(allowed) if isinstance(allowed, int | float) else MAX_DIFFERENCE
 
     @property
     def unknown_threshold(self) -> float | None:
@@ -79,7 +102,12 @@ class BundleCard:
 
     def metadata(self) -> dict[str, str]:
         """The entries to store in the ONNX file."""
-        document = {
+        document = self.as_dict()
+        return {METADATA_KEY: json.dumps(document, ensure_ascii=False, allow_nan=False)}
+
+    def as_dict(self) -> dict[str, object]:
+        """The document that is stored."""
+        return {
             **stamp(KIND, SCHEMA_VERSION),
             "classes": list(self.classes),
             "preprocessing": self.preprocessing.as_dict(),
@@ -89,6 +117,9 @@ class BundleCard:
             "parity": dict(self.parity),
             "messages": dict(self.messages),
             "decisions": self.decisions and dataclasses.asdict(self.decisions),
+            "precision": self.precision and dataclasses.asdict(self.precision),
+            "content_sha256": self.content_sha256,
+            "backbone_sha256": self.backbone_sha256,
             "golden": [
                 {
                     "name": photo.name,
@@ -99,7 +130,6 @@ class BundleCard:
                 for photo in self.golden
             ],
         }
-        return {METADATA_KEY: json.dumps(document, ensure_ascii=False, allow_nan=False)}
 
 
 def read_card(metadata: Mapping[str, str], *, name: str) -> BundleCard:
@@ -146,26 +176,50 @@ def read_card(metadata: Mapping[str, str], *, name: str) -> BundleCard:
         ),
         messages=messages,
         decisions=optional(Decisions, document, "decisions", name=name),
+        precision=optional(Precision, document, "precision", name=name),
+        content_sha256=field({"content_sha256": "", **document}, "content_sha256", str, name=name),
+        backbone_sha256=field(
+            {"backbone_sha256": "", **document}, "backbone_sha256", str, name=name
+        ),
     )
 
 
-def with_card(model: bytes, card: BundleCard) -> bytes:
-    """Put a card into an ONNX model; needs the extra `train`.
+def read_bundle(path: Path) -> tuple[bytes, BundleCard]:
+    """Read a bundle, and check that its graph is the one that was exported.
 
     Args:
-        model: The serialised graph.
-        card: What the bundle says about itself.
+        path: The file.
 
     Returns:
-        The serialised model with its metadata.
+        The graph without its metadata, and the card.
 
     Raises:
-        MissingExtraError: onnx is not installed.
+        ArtifactError: It cannot be read, is no bundle, is damaged or newer, or its graph was
+            changed.
     """
-    onnx = require("onnx", extra="train", purpose="Export")
-    proto = onnx.load_model_from_string(model)
-    onnx.helper.set_model_props(proto, card.metadata())
-    return cast(bytes, proto.SerializeToString())
+    graph, metadata = split(read_model(path), name=str(path))
+    card = read_card(metadata, name=str(path))
+    if card.content_sha256 and card.content_sha256 != content_sha256(graph):
+        raise ArtifactError(
+            f"{path} was changed after it was exported.",
+            fix="Export the run again; a bundle is not edited by hand.",
+        )
+    return graph, card
+
+
+def with_card(model: bytes, card: BundleCard) -> bytes:
+    """Put a card behind an ONNX graph, which stays byte for byte what it was.
+
+    Args:
+        model: The serialised graph; metadata that it has are left out.
+        card: What the bundle says about itself; the graph's hash is added to it.
+
+    Returns:
+        The content of the bundle's file.
+    """
+    graph, _ = split(model, name="the graph")
+    card = dataclasses.replace(card, content_sha256=content_sha256(graph))
+    return join(graph, card.metadata())
 
 
 def _golden(entry: object, n_classes: int, name: str) -> GoldenPhoto:

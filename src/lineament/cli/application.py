@@ -31,6 +31,9 @@ VERBS = {
     "explain": "Show where a model looks.",
     "report": "Tell the whole story of a run, study or comparison on one page.",
     "export": "Pack a run into one file that runs anywhere.",
+    "card": "Say what a bundle is, how good, and under which licence.",
+    "verify": "Prove a bundle on this machine.",
+    "bench": "Measure a bundle's speed on this machine, and say which settings to use.",
     "predict": "Answer photos with a bundle.",
     "doctor": "Say what is installed and what this machine can do.",
 }

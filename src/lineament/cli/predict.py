@@ -11,7 +11,8 @@ from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.errors import DataError, UsageError
 from lineament.core.files import require_free, write_text
-from lineament.runtime.predictor import Answer, Predictor
+from lineament.runtime.answers import Answer
+from lineament.runtime.predictor import Predictor
 from lineament.runtime.sources import photo_files
 from lineament.runtime.submission import (
     check_columns,

@@ -1,36 +1,57 @@
-"""Export: a run in, a bundle out; refused when the graph does not answer like the trained model."""
+"""Export: a run in, one file out; refused when it does not answer like the trained model."""
 
+import dataclasses
 from pathlib import Path
 
 import onnx
 
-from lineament.artifacts.bundle import BundleCard, GoldenPhoto, with_card
+from lineament.artifacts.bundle import (
+    FAMILIARITY,
+    MAX_DIFFERENCE,
+    BundleCard,
+    GoldenPhoto,
+    with_card,
+)
+from lineament.artifacts.onnx_file import content_sha256
+from lineament.artifacts.precision import FP32
 from lineament.artifacts.run import Run
 from lineament.core.errors import UsageError
-from lineament.core.files import atomic_file, require_free, sha256_file
+from lineament.core.files import atomic_file, require_free
 from lineament.core.machine import versions
 from lineament.core.progress import QUIET, Progress
-from lineament.exporting.golden import golden_files
+from lineament.exporting.certificate import certified, photos_of
+from lineament.exporting.config import SUFFIXES, TORCHSCRIPT, ExportConfig
 from lineament.exporting.parity import (
-    MAX_DIFFERENCE,
     MAX_FAMILIARITY_DIFFERENCE,
     Parity,
     compare,
     require_parity,
 )
-from lineament.models.classifier import load_classifier
-from lineament.models.graph import familiarity_of
-from lineament.runtime.engines import OnnxRuntimeEngine
+from lineament.exporting.precision import in_precision
+from lineament.exporting.torchscript import TorchScriptEngine, torchscript_file
+from lineament.models.classifier import Classifier, load_classifier
+from lineament.models.head_graph import familiarity_of
+from lineament.models.identity import backbone_sha256
+from lineament.models.scripted import scripted
+from lineament.runtime.choosing import OPENVINO, is_installed
+from lineament.runtime.engines import Engine, OnnxRuntimeEngine
+from lineament.runtime.openvino_engine import OpenVinoEngine
 
 
 def export(
-    run: Path | Run, out: Path, *, overwrite: bool = False, progress: Progress = QUIET
+    run: Path | Run,
+    out: Path,
+    *,
+    config: ExportConfig | None = None,
+    overwrite: bool = False,
+    progress: Progress = QUIET,
 ) -> BundleCard:
     """Make a bundle of a run: the very graph that was evaluated, with all that its user needs.
 
     Args:
         run: A run, or its folder.
-        out: The bundle's file, ending in ``.onnx``.
+        out: The file, ending in ``.onnx``, or ``.pt`` for TorchScript.
+        config: What can be chosen; ``None`` is the defaults.
         overwrite: Replace what stands at ``out``.
         progress: Who listens.
 
@@ -38,39 +59,63 @@ def export(
         What the bundle says about itself.
 
     Raises:
-        UsageError: ``out`` does not end in ``.onnx``.
-        ArtifactError: The run is absent or damaged, or ``out`` is in the way.
-        GateError: ONNX Runtime and PyTorch differ by more than a thousandth in any probability, or
-            by more than a hundredth in familiarity.
+        UsageError: ``out`` does not end as its format does, or a golden photo cannot be read.
+        ArtifactError: The run is absent or damaged, its dataset is wanted and not there, or
+            ``out`` is in the way.
+        GateError: An engine and PyTorch differ by more than a thousandth in any probability or by
+            more than a hundredth in familiarity; or a precision costs too much accuracy.
     """
-    if out.suffix != ".onnx":
-        raise UsageError(
-            f"A bundle's name ends in .onnx, got {out}.", fix=f"Use `--out {out}.onnx`."
-        )
+    chosen = config or ExportConfig()
+    suffix = SUFFIXES[chosen.format]
+    if out.suffix != suffix:
+        what = "A bundle's name" if chosen.format != TORCHSCRIPT else "The name of a TorchScript"
+        raise UsageError(f"{what} ends in {suffix}, got {out}.", fix=f"Use `--out {out}{suffix}`.")
     require_free(out, overwrite=overwrite)
     source = run if isinstance(run, Run) else Run.open(run)
-    card = source.card
-    progress.note("comparing PyTorch with ONNX Runtime on the golden photos")
-    model = load_classifier(card, source.weights_path)
-    graph = source.graph_path.read_bytes()
-    files = golden_files()
-    engine = OnnxRuntimeEngine(graph, name=str(source.graph_path))
+    graph, files = source.graph_path.read_bytes(), photos_of(chosen.golden)
+    progress.note("comparing PyTorch with other engines on the golden photos")
+    model = load_classifier(source.card, source.weights_path)
+    card = _exact_card(source, model, graph, files)
+    if chosen.format == TORCHSCRIPT:
+        module = scripted(
+            model,
+            temperature=card.temperature,
+            familiarity=familiarity_of(onnx.load_model_from_string(graph)),
+        )
+        card = certified(card, [TorchScriptEngine(torchscript_file(module))], name=str(source.root))
+        content = torchscript_file(module, card)
+    else:
+        card = certified(card, _other_engines(graph, card), name=str(source.root))
+        if chosen.precision != FP32:
+            graph, card = in_precision(source, graph, card, chosen, progress=progress)
+        card = dataclasses.replace(card, content_sha256=content_sha256(graph))
+        content = with_card(graph, card)
+    with atomic_file(out, overwrite=overwrite) as file:
+        file.write(content)
+    return card
+
+
+def _other_engines(graph: bytes, card: BundleCard) -> list[Engine]:
+    """What runs the bundle here; of OpenVINO its exact arithmetic."""
+    engines: list[Engine] = [OnnxRuntimeEngine(graph, name="the graph")]
+    if is_installed(OPENVINO):
+        outputs = ("probabilities", FAMILIARITY)
+        engines.append(OpenVinoEngine(graph, name="the graph", precision=FP32, outputs=outputs))
+    return engines
+
+
+def _exact_card(run: Run, model: Classifier, content: bytes, files: dict[str, bytes]) -> BundleCard:
+    """Compare PyTorch with the graph as ONNX Runtime runs it, and say what was found."""
+    card = run.card
+    graph = onnx.load_model_from_string(content)
     parity = compare(
         model,
-        engine,
+        OnnxRuntimeEngine(content, name=str(run.graph_path)),
         files,
         temperature=card.temperature,
-        familiarity=familiarity_of(onnx.load_model_from_string(graph)),
+        familiarity=familiarity_of(graph),
     )
-    require_parity(parity, name=str(source.root))
-    bundle = _card(source, parity, files)
-    with atomic_file(out, overwrite=overwrite) as file:
-        file.write(with_card(graph, bundle))
-    return bundle
-
-
-def _card(run: Run, parity: Parity, files: dict[str, bytes]) -> BundleCard:
-    card = run.card
+    require_parity(parity, name=str(run.root))
     return BundleCard(
         classes=card.classes,
         preprocessing=card.preprocessing,
@@ -78,19 +123,12 @@ def _card(run: Run, parity: Parity, files: dict[str, bytes]) -> BundleCard:
         provenance={
             **card.provenance(),
             "exported_with": versions(),
-            "graph_sha256": sha256_file(run.graph_path),  # it is measured as the run was
+            "graph_sha256": content_sha256(content),  # it is measured as the run was
         },
         decisions=card.decisions,
-        parity={
-            "against": "PyTorch float32",
-            "largest_difference": parity.largest,
-            "allowed": MAX_DIFFERENCE,
-            "photos": dict(parity.differences),
-            "familiarity": {
-                "allowed": MAX_FAMILIARITY_DIFFERENCE,
-                "photos": dict(parity.familiarity_differences),
-            },
-        },
+        content_sha256=content_sha256(content),
+        backbone_sha256=backbone_sha256(graph),
+        parity=_parity(parity),
         golden=tuple(
             GoldenPhoto(
                 name=name,
@@ -101,3 +139,16 @@ def _card(run: Run, parity: Parity, files: dict[str, bytes]) -> BundleCard:
             for name, data in files.items()
         ),
     )
+
+
+def _parity(parity: Parity) -> dict[str, object]:
+    return {
+        "against": "PyTorch float32",
+        "largest_difference": parity.largest,
+        "allowed": MAX_DIFFERENCE,
+        "photos": dict(parity.differences),
+        "familiarity": {
+            "allowed": MAX_FAMILIARITY_DIFFERENCE,
+            "photos": dict(parity.familiarity_differences),
+        },
+    }

@@ -33,6 +33,7 @@ def golden_files() -> dict[str, bytes]:
         "odd": _png(Image.fromarray(_picture(333, 97, 1))),
         "tall": _png(Image.fromarray(_picture(400, 24, 2))),
         "wide": _png(Image.fromarray(_picture(20, 500, 3))),
+        "strip": _jpeg(Image.fromarray(_picture(40, 5000, 13)), Image.Exif()),
         "tiny": _png(Image.fromarray(_picture(5, 7, 4))),
         "one-pixel": _png(Image.fromarray(_picture(1, 1, 8))),
         "grey": _png(Image.fromarray(_picture(150, 130, 7)).convert("L")),

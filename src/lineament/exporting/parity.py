@@ -7,16 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lineament.artifacts.bundle import FAMILIARITY
+from lineament.artifacts.bundle import FAMILIARITY, MAX_DIFFERENCE
 from lineament.core.errors import GateError
 from lineament.imaging.decode import decode
 from lineament.measure.familiarity import Familiarity
 from lineament.models.classifier import Classifier, preprocess
 from lineament.runtime.engines import Engine
 
-# A thousandth of a probability changes no answer that anyone would rely on, and is a thousand times
-# what rounding in float32 gives; above it something else is being computed.
-MAX_DIFFERENCE = 1e-3
 # Familiarity divides by how little known photos scatter, so the same rounding moves it further.
 MAX_FAMILIARITY_DIFFERENCE = 1e-2
 

@@ -5,9 +5,12 @@ first frame of several. Colour profiles are not applied. What cannot be decoded 
 whose text is the reason.
 """
 
+import contextlib
 import dataclasses
 import io
+import threading
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +27,7 @@ from PIL import (
 )
 
 from lineament.core.errors import ImageError
-from lineament.imaging.exif import orientation, taken, without_exif
+from lineament.imaging.exif import ORIENTATION_TAG, UPRIGHT, orientation, taken, without_exif
 
 IMAGE_SUFFIXES = frozenset(
     f".{name}"
@@ -64,9 +67,25 @@ SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 # A quarter of a gigabyte decoded is no photo of a classifier; also where Pillow begins to warn.
 MAX_PIXELS = 89_478_485
 
+# The longest side that a JPEG can state. A resize makes a strip of every column, so what is longer
+# takes gigabytes however thin it is.
+MAX_SIDE_PX = 65_535
+
+# Above it a photo that is no JPEG is averaged over whole squares of pixels before it is resized:
+# the model's resize holds every pixel as three floats, a gigabyte for the largest.
+REDUCED_ABOVE_PIXELS = 16_000_000
+BAND_PIXELS = 4_000_000  # as many are converted at a time: 16 MB with transparency
+
 # A large JPEG is decoded at 1/2, 1/4 or 1/8 by the DCT as long as its shorter side stays at least
 # this many times what is asked for, so that what follows still averages over real pixels.
 REDUCED_DECODE_MARGIN = 2
+
+
+# Two photos of the largest kind do not fit in a gigabyte, so they are decoded one after the other.
+_ONE_GIANT = threading.Lock()
+
+# What can be decoded: a file, its bytes, what Pillow opened, or pixels.
+Photo: TypeAlias = "Path | bytes | Image.Image | NDArray[np.uint8]"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,11 +119,11 @@ def is_image_name(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
-def decode(source: Path | bytes, *, short_side_px: int | None = None) -> NDArray[np.uint8]:
+def decode(source: Photo, *, short_side_px: int | None = None) -> NDArray[np.uint8]:
     """Decode an image file to RGB.
 
     Args:
-        source: The file, or its bytes.
+        source: The file, its bytes, what Pillow opened, or pixels (as `decode_with_facts` takes).
         short_side_px: What the caller will scale the shorter side to; a JPEG much larger than that
             is decoded at a reduced scale. ``None`` decodes every pixel.
 
@@ -113,19 +132,19 @@ def decode(source: Path | bytes, *, short_side_px: int | None = None) -> NDArray
 
     Raises:
         ImageError: The file is absent, empty, truncated, no image of a supported format, of an
-            unsupported pixel type, or larger than `MAX_PIXELS`.
+            unsupported pixel type, larger than `MAX_PIXELS` or longer than `MAX_SIDE_PX`.
     """
     return decode_with_facts(source, short_side_px=short_side_px)[0]
 
 
 def decode_with_facts(
-    source: Path | bytes | NDArray[np.uint8], *, short_side_px: int | None = None
+    source: Photo, *, short_side_px: int | None = None
 ) -> tuple[NDArray[np.uint8], FileFacts]:
     """Decode an image file, and say what kind of file it is.
 
     Args:
-        source: The file, its bytes, or pixels: ``uint8 (H, W)`` grey, ``(H, W, 3)`` RGB or
-            ``(H, W, 4)`` RGBA.
+        source: The file, its bytes, what Pillow opened, or pixels: ``uint8 (H, W)`` grey,
+            ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA.
         short_side_px: As for `decode`.
 
     Returns:
@@ -135,7 +154,9 @@ def decode_with_facts(
         ImageError: As `decode`.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _from_array(source, short_side_px)
+    if isinstance(source, Image.Image):
+        return _from_pillow(source, short_side_px)
     data = source if isinstance(source, bytes) else _read(source)
     if not data:
         raise ImageError("empty file")
@@ -144,19 +165,27 @@ def decode_with_facts(
         with _open(plain) as image:
             _check_size(image)
             width, height, mode = image.width, image.height, image.mode
+            is_giant = width * height > REDUCED_ABOVE_PIXELS
             if short_side_px is not None and image.format == "JPEG":
                 wanted = short_side_px * REDUCED_DECODE_MARGIN
                 image.draft(None, (wanted, wanted))
-            image.load()
-            exif = exif or image.info.get("exif", b"")
-            way = orientation(exif)
-            # Pillow turns TIFFs itself while loading, because their tags are EXIF's.
-            turn = None if image.format == "TIFF" else TURNS.get(way)
-            upright = image if turn is None else image.transpose(turn)
-            pixels = np.asarray(_rgb(upright, image.format), dtype=np.uint8)
-            if image.format != "JPEG":  # every pixel was decoded: they say it themselves
-                height, width = pixels.shape[:2]
-            elif way in SIDEWAYS:
+                # Only a progressive one is held as a whole while it is decoded.
+                is_giant = is_giant and "progressive" in image.info
+            with _ONE_GIANT if is_giant else contextlib.nullcontext():
+                image.load()
+                exif = exif or image.info.get("exif", b"")
+                way = orientation(exif)
+                # Pillow turns TIFFs itself while loading, because their tags are EXIF's.
+                turn = None if image.format == "TIFF" else TURNS.get(way)
+                is_reduced = image.format == "JPEG"
+                colours = _rgb_of(image, None if is_reduced else short_side_px)
+                upright = colours if turn is None else colours.transpose(turn)
+                pixels = np.asarray(upright, dtype=np.uint8)
+            if (
+                image.format != "JPEG"
+            ):  # every pixel was decoded: now it is known how many there are
+                width, height = image.size
+            if turn is not None and way in SIDEWAYS:
                 width, height = height, width
             facts = FileFacts(
                 format=image.format or "",
@@ -192,7 +221,11 @@ def decoding_rule(short_side_px: int) -> dict[str, object]:
         "jpeg_scale": "decoded at the smallest of 1/8, 1/4, 1/2, 1 whose shorter side is not below "
         "jpeg_short_side_px",
         "jpeg_short_side_px": short_side_px * REDUCED_DECODE_MARGIN,
+        "reduced_above_pixels": REDUCED_ABOVE_PIXELS,
+        "reduced": "other formats above that many pixels are averaged, in RGB and before they are "
+        "turned, over squares of k x k pixels, k = shorter side // jpeg_short_side_px, if k > 1",
         "max_pixels": MAX_PIXELS,
+        "max_side_px": MAX_SIDE_PX,
     }
 
 
@@ -244,11 +277,13 @@ def _read(path: Path) -> bytes:
         raise ImageError(f"cannot be opened ({error.strerror})") from error
 
 
-def _from_array(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], FileFacts]:
+def _from_array(
+    pixels: NDArray[np.uint8], short_side_px: int | None
+) -> tuple[NDArray[np.uint8], FileFacts]:
     height, width = pixels.shape[:2]
     if height == 0 or width == 0:
         raise ImageError("no pixels")
-    if height * width > MAX_PIXELS:
+    if height * width > MAX_PIXELS or max(height, width) > MAX_SIDE_PX:
         raise ImageError(f"absurdly large ({width} x {height} pixels)")
     image = Image.fromarray(np.ascontiguousarray(pixels))
     facts = FileFacts(
@@ -259,12 +294,56 @@ def _from_array(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], FileFacts
         size_bytes=pixels.nbytes,
         taken="",
     )
-    return np.asarray(_rgb(image, None), dtype=np.uint8), facts
+    return np.asarray(_rgb_of(image, short_side_px), dtype=np.uint8), facts
+
+
+def _from_pillow(
+    image: Image.Image, short_side_px: int | None
+) -> tuple[NDArray[np.uint8], FileFacts]:
+    """Take what a caller opened, all of its pixels; it stays open."""
+    try:
+        _check_size(image)
+        turn = TURNS.get(image.getexif().get(ORIENTATION_TAG, UPRIGHT))
+        colours = _rgb_of(image, short_side_px)
+        upright = colours if turn is None else colours.transpose(turn)
+        pixels = np.asarray(upright, dtype=np.uint8)
+    except ImageError:
+        raise
+    except Exception as error:  # as above: an image that was opened is often decoded only here
+        raise ImageError(f"damaged ({_one_line(error)})") from error
+    facts = FileFacts(
+        format=image.format or "",
+        mode=image.mode,
+        width=pixels.shape[1],
+        height=pixels.shape[0],
+        size_bytes=0,
+        taken="",
+    )
+    return pixels, facts
 
 
 def _check_size(image: Image.Image) -> None:
-    if image.width * image.height > MAX_PIXELS:
+    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE_PX:
         raise ImageError(f"absurdly large ({image.width} x {image.height} pixels)")
+
+
+def _rgb_of(image: Image.Image, short_side_px: int | None) -> Image.Image:
+    """Convert to RGB; average a photo of many pixels over whole squares of them first.
+
+    By bands, so that what is converted is never there as a whole beside what was decoded.
+    """
+    factor = 1
+    if short_side_px is not None and image.width * image.height > REDUCED_ABOVE_PIXELS:
+        factor = min(image.size) // (short_side_px * REDUCED_DECODE_MARGIN)
+    if factor < 2:
+        return _rgb(image, image.format)
+    small = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
+    band = factor * max(1, BAND_PIXELS // (image.width * factor))
+    for top in range(0, image.height, band):
+        part = image.crop((0, top, image.width, min(image.height, top + band)))
+        part.info = image.info  # a colour that is transparent stands there
+        small.paste(_rgb(part, image.format).reduce(factor), (0, top // factor))
+    return small
 
 
 def _open(data: bytes) -> Image.Image:

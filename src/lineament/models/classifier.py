@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from lineament.artifacts.run import RunCard
 from lineament.core.errors import ArtifactError
-from lineament.imaging.preprocess import CUBIC_A, TIE, TOUCH, Preprocessing
+from lineament.imaging.preprocess import TIE, Preprocessing
 from lineament.models.backbones import Backbone, create_backbone
 from lineament.models.heads import Head, head_from_dict
+from lineament.models.resize import resize_matrix
 
 
 class Classifier(nn.Module):
@@ -75,8 +76,11 @@ def preprocess(image: Tensor, spec: Preprocessing) -> Tensor:
     """
     height, width = image.shape[:2]
     window = spec.window(height, width)
-    rows, inside_rows = _resize_matrix(height, spec, window.top, window.height)
-    columns, inside_columns = _resize_matrix(width, spec, window.left, window.width)
+    is_cubic = spec.interpolation == "bicubic"
+    rows, inside_rows = resize_matrix(height, spec.size_px, window.top, window.height, is_cubic)
+    columns, inside_columns = resize_matrix(
+        width, spec.size_px, window.left, window.width, is_cubic
+    )
     channels = image.permute(2, 0, 1).to(torch.float32)
     resized = (rows @ channels @ columns.T).clamp(0.0, 255.0)
     mean = torch.tensor(spec.mean)[:, None, None] * 255.0
@@ -86,27 +90,6 @@ def preprocess(image: Tensor, spec: Preprocessing) -> Tensor:
     if spec.rounded:
         filled = (filled - TIE).round()
     return (filled - mean) / std
-
-
-def _resize_matrix(
-    length_px: int, spec: Preprocessing, start: float, extent: float
-) -> tuple[Tensor, Tensor]:
-    scale = torch.tensor(extent / spec.size_px, dtype=torch.float32)
-    centres = start + (torch.arange(spec.size_px, dtype=torch.float32) + 0.5) * scale
-    pixels = torch.arange(length_px, dtype=torch.float32) + 0.5
-    distance = (pixels[None, :] - centres[:, None]).abs() / scale.clamp(min=1.0)
-    if spec.interpolation == "bilinear":
-        weights = (1 - distance).clamp(min=0.0)
-    else:
-        near = ((CUBIC_A + 2) * distance - (CUBIC_A + 3)) * distance * distance + 1
-        far = ((CUBIC_A * distance - 5 * CUBIC_A) * distance + 8 * CUBIC_A) * distance - 4 * CUBIC_A
-        zero = torch.zeros_like(distance)
-        weights = torch.where(distance < 1, near, torch.where(distance < 2, far, zero))
-    sums = weights.sum(dim=1, keepdim=True)
-    safe = torch.where(sums.abs() > 1e-6, sums, torch.ones_like(sums))
-    reach = scale * TOUCH
-    inside = ((centres + reach > 0) & (centres - reach < length_px)).to(torch.float32)
-    return weights / safe, inside
 
 
 def load_classifier(card: RunCard, weights: Path) -> Classifier:

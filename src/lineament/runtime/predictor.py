@@ -1,46 +1,30 @@
 """Predictor: files in, answers out, one each and in the same order."""
 
-import dataclasses
+import contextlib
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.artifacts.bundle import FAMILIARITY, OUTPUTS, BundleCard, read_card
+from lineament.artifacts.bundle import FAMILIARITY
 from lineament.artifacts.dataset import Dataset, decode_photo
 from lineament.artifacts.predictions import UNKNOWN_LABEL, Predictions
-from lineament.artifacts.run import Run, RunCard
 from lineament.artifacts.table import printable
-from lineament.core.errors import ArtifactError, DataError, ImageError
+from lineament.core.errors import DataError, ImageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.progress import QUIET, Progress, tracked
-from lineament.imaging.decode import decode
-from lineament.imaging.preprocess import Preprocessing
-from lineament.runtime.engines import Engine, OnnxRuntimeEngine
+from lineament.imaging.decode import Photo, decode
+from lineament.runtime.answers import Answer
+from lineament.runtime.choosing import AUTO, STREAM, check_engine
+from lineament.runtime.engines import LARGE_BYTES, Engine
+from lineament.runtime.opened import open_model
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a model says to one file.
-
-    Attributes:
-        source: The file as it was given.
-        probabilities: One per class, ``float32 (C,)``; ``None`` where the file cannot be read.
-        error: Why it cannot be read; empty where it can.
-        familiarity: How like the training photos it is, 0 to 1; ``None`` where the file cannot be
-            read or the model does not say.
-        is_unknown: Whether it is less familiar than the model's threshold: the classes have then
-            little to say about it.
-    """
-
-    source: str
-    probabilities: NDArray[np.float32] | None
-    error: str = ""
-    familiarity: float | None = None
-    is_unknown: bool = False
+Image: TypeAlias = "Photo | str"
 
 
 class _Scores(NamedTuple):
@@ -52,45 +36,52 @@ class _Scores(NamedTuple):
 
 
 class Predictor:
-    """Answers images with the class probabilities of a bundle or a run.
+    """Answers images with the class probabilities of a bundle or a run; may be shared by threads.
 
     Args:
         path: A bundle (a file) or a run (a folder).
-        executor: Where files are decoded and run; ``None`` is one thread per core.
+        engine: ``onnxruntime``; ``openvino``; ``auto`` is ONNX Runtime, and for a stream of 64
+            photos or more OpenVINO where it is installed and answers the golden photos rightly.
+        threads: How many photos are decoded and run at once; ``None`` is one per core.
+        executor: Where that happens; ``None`` is threads of this process.
 
     Raises:
         ArtifactError: It is absent, damaged, or neither bundle nor run.
+        GateError: The engine that was asked for answers the bundle's golden photos otherwise.
+        MissingExtraError: OpenVINO was asked for and is not installed.
+        UsageError: There is no such engine, or ``threads`` is less than 1.
 
     Example:
-        A bundle answers files, in the order they were given::
+        A bundle answers photos, in the order they were given::
 
             predictor = Predictor(Path("model.onnx"))
-            for answer in predictor.predict([Path("a.jpg"), Path("b.jpg")]):
-                print(answer.source, predictor.top(answer, k=1) or answer.error)
+            for answer in predictor.predict(["a.jpg", Path("b.jpg"), jpeg_bytes, pixels]):
+                print(answer.source, answer.error or answer.label, answer.confidence)
     """
 
-    def __init__(self, path: Path, *, executor: Executor | None = None) -> None:
-        card: RunCard | BundleCard
-        if path.is_dir():
-            run = Run.open(path)
-            card, self.provenance = run.card, run.card.provenance()
-            self.engine: Engine = OnnxRuntimeEngine(run.graph_path, name=str(run.graph_path))
-        else:
-            self.engine = OnnxRuntimeEngine(path, name=str(path))
-            card = read_card(self.engine.metadata, name=str(path))
-            self.provenance = dict(card.provenance)
-        missing = [name for name in OUTPUTS if name not in self.engine.outputs]
-        if missing:
-            raise ArtifactError(
-                f"{path} has a graph that does not compute {', '.join(missing)}.",
-                fix="Name a bundle made by `lineament export`.",
-            )
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        engine: str = AUTO,
+        threads: int | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        check_engine(engine)
+        self.executor = executor or LocalExecutor(threads)
+        self._threads = threads
+        self._model = open_model(Path(path))
+        card = self._model.card
         self.classes = card.classes
         self.preprocessing = card.preprocessing
         self.temperature = card.temperature
         self.decisions = card.decisions
-        self.executor = executor or LocalExecutor()
+        self.provenance = self._model.provenance
+        self.engine = self._model.engine(engine, threads=threads)
         self._also = tuple({FAMILIARITY} & set(self.engine.outputs))
+        self._streaming: Engine | None = None if engine == AUTO else self.engine
+        self._choosing = threading.Lock()
+        self._one_large = threading.Lock()
 
     @property
     def unknown_threshold(self) -> float | None:
@@ -99,10 +90,31 @@ class Predictor:
             return None
         return self.decisions.unknown_threshold
 
-    def predict(self, sources: Sequence[Path], *, progress: Progress = QUIET) -> Iterator[Answer]:
-        """Answer files, one answer each, in order; a file that cannot be read keeps its place."""
-        answers = self.executor.map(self._answer, sources)
-        return tracked(answers, progress, "predicting", len(sources))
+    def predict(self, photos: Iterable[Image], *, progress: Progress = QUIET) -> Iterator[Answer]:
+        """Answer photos, one answer each, in order; one that cannot be read keeps its place.
+
+        Only a few photos are in memory at a time, however many there are.
+
+        Args:
+            photos: Files (``Path`` or ``str``), their ``bytes``, what Pillow opened, or pixels
+                ``uint8 (H, W, 3)`` in RGB order.
+            progress: Who listens.
+
+        Raises:
+            UsageError: One is of another type.
+        """
+        total = len(photos) if isinstance(photos, Sized) else None
+        engine = self.stream_engine() if total is None or total >= STREAM else self.engine
+        answers = self.executor.map(functools.partial(self._answer, engine), enumerate(photos))
+        return tracked(answers, progress, "predicting", total)
+
+    def stream_engine(self) -> Engine:
+        """The engine that answers streams; what it is says its `title`."""
+        with self._choosing:
+            if self._streaming is None:
+                fast = self._model.stream_engine(threads=self._threads)
+                self._streaming = fast or self.engine
+            return self._streaming
 
     def predict_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Answer one decoded image ``uint8 (H, W, 3)``, RGB: probabilities ``float32 (C,)``."""
@@ -121,14 +133,8 @@ class Predictor:
         return probabilities[0], activation[0]
 
     def top(self, answer: Answer, *, k: int = 1) -> list[tuple[str, float]]:
-        """The ``k`` most probable classes with their probability, or none where there is no answer.
-
-        Equal probabilities keep the order of the classes.
-        """
-        if answer.probabilities is None:
-            return []
-        order = np.argsort(-answer.probabilities, kind="stable")[:k]
-        return [(self.classes[index], float(answer.probabilities[index])) for index in order]
+        """The ``k`` most probable classes of an answer, as `Answer.top` gives them."""
+        return answer.top(k)
 
     def predict_split(
         self, dataset: Dataset, split: str, *, progress: Progress = QUIET
@@ -192,13 +198,18 @@ class Predictor:
         )
         return answers, unreadable
 
-    def _answer(self, path: Path) -> Answer:
-        source = printable(str(path))
+    def _answer(self, engine: Engine, numbered: tuple[int, Image]) -> Answer:
+        number, photo = numbered
+        photo = Path(photo) if isinstance(photo, str) else photo
+        source = printable(str(photo)) if isinstance(photo, Path) else f"#{number}"
+        began = time.perf_counter()
         try:
-            image = decode(path, short_side_px=self.preprocessing.needed_short_side_px)
+            image = decode(photo, short_side_px=self.preprocessing.needed_short_side_px)
         except ImageError as error:
             return Answer(source=source, probabilities=None, error=error.what)
-        probabilities, *also = self.engine.run(image[None], ["probabilities", *self._also])
+        # What a graph makes of several large photos at once does not fit in a gigabyte.
+        with self._one_large if image.nbytes > LARGE_BYTES else contextlib.nullcontext():
+            probabilities, *also = engine.run(image[None], ["probabilities", *self._also])
         familiarity = float(also[0][0]) if also else None
         threshold = self.unknown_threshold
         return Answer(
@@ -208,6 +219,8 @@ class Predictor:
             is_unknown=threshold is not None
             and familiarity is not None
             and familiarity < threshold,
+            classes=self.classes,
+            seconds=time.perf_counter() - began,
         )
 
     def _score(self, path: Path) -> _Scores:
@@ -251,50 +264,6 @@ class Predictor:
             if self._also
             else None,
         )
-
-
-def embed(
-    engine: Engine,
-    paths: Iterable[Path],
-    preprocessing: Preprocessing,
-    *,
-    executor: Executor,
-) -> Iterator[NDArray[np.float32]]:
-    """Compute the embedding of each photo, ``float32 (D,)``, in order.
-
-    Raises:
-        DataError: A photo cannot be read.
-    """
-    return executor.map(functools.partial(_embedding, engine, preprocessing), paths)
-
-
-def logits_and_embeddings(
-    engine: Engine,
-    paths: Iterable[Path],
-    preprocessing: Preprocessing,
-    *,
-    executor: Executor,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Compute the logits ``float32 (N, C)`` and the embeddings ``(N, D)`` of photos, in order.
-
-    Raises:
-        DataError: A photo cannot be read.
-    """
-    rows = list(executor.map(functools.partial(_logits, engine, preprocessing), paths))
-    return np.stack([logits for logits, _ in rows]), np.stack([row for _, row in rows])
-
-
-def _logits(
-    engine: Engine, preprocessing: Preprocessing, path: Path
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    image = decode_photo(path, short_side_px=preprocessing.needed_short_side_px)
-    activation, embedding = engine.run(image[None], ["activation", "embedding"])
-    return activation[0].mean(axis=(1, 2)), embedding[0]
-
-
-def _embedding(engine: Engine, preprocessing: Preprocessing, path: Path) -> NDArray[np.float32]:
-    image = decode_photo(path, short_side_px=preprocessing.needed_short_side_px)
-    return _first(engine.run(image[None], ["embedding"]))
 
 
 def _first(outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

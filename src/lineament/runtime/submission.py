@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from lineament.core.errors import DataError
-from lineament.runtime.predictor import Answer
+from lineament.runtime.answers import Answer
 
 # A hundred thousand photos of a thousand classes take half of it: what is larger is another file.
 LARGEST_SAMPLE_BYTES = 1 << 30

@@ -21,7 +21,8 @@ from lineament.imaging.preprocess import Preprocessing
 from lineament.models.backbones import DEFAULT_BACKBONE, create_backbone
 from lineament.models.graph import feature_graph
 from lineament.models.stored_graph import stored_graph
-from lineament.runtime.engines import Engine, OnnxRuntimeEngine, fastest_engine
+from lineament.runtime.choosing import fastest_engine
+from lineament.runtime.engines import Engine, OnnxRuntimeEngine
 from lineament.training.stored_features import Photo, StoredFeatures
 
 Part = tuple[NDArray[np.float32], NDArray[np.int64]]

@@ -15,8 +15,9 @@ from lineament.models.backbones import Backbone
 from lineament.models.classifier import Classifier
 from lineament.models.graph import feature_graph
 from lineament.models.stored_graph import stored_graph
-from lineament.runtime.engines import Engine, OnnxRuntimeEngine, fastest_engine
-from lineament.runtime.predictor import embed
+from lineament.runtime.choosing import fastest_engine
+from lineament.runtime.embedding import embed
+from lineament.runtime.engines import Engine, OnnxRuntimeEngine
 from lineament.training.assembling import make_backbone, make_head
 from lineament.training.checking import checked, is_convex
 from lineament.training.features import ENOUGH, NAME

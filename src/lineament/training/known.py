@@ -7,8 +7,8 @@ from lineament.artifacts.dataset import Dataset
 from lineament.core.executor import Executor
 from lineament.core.progress import Progress, tracked
 from lineament.imaging.preprocess import Preprocessing
+from lineament.runtime.embedding import embed
 from lineament.runtime.engines import Engine
-from lineament.runtime.predictor import embed
 from lineament.training.features import Part
 
 # With 1,000 photos the familiarity of eleven pairs of known and unknown collections was as good as

@@ -32,8 +32,8 @@ from lineament.core.files import atomic_file, cache_folder
 from lineament.core.machine import machine
 from lineament.core.progress import Progress, tracked
 from lineament.imaging.preprocess import Preprocessing
+from lineament.runtime.embedding import embed
 from lineament.runtime.engines import Engine
-from lineament.runtime.predictor import embed
 
 FORMAT = 1  # raised when the same photo, graph and engine give other numbers than before
 FEATURES = "features"

@@ -34,8 +34,8 @@ from lineament.measure.calibration import fit_temperature, softmax
 from lineament.measure.familiarity import Familiarity, fit_familiarity
 from lineament.models.classifier import Classifier
 from lineament.models.graph import backbone_graph, classifier_graph
+from lineament.runtime.embedding import logits_and_embeddings
 from lineament.runtime.engines import OnnxRuntimeEngine
-from lineament.runtime.predictor import logits_and_embeddings
 from lineament.training.assembling import (
     both_pixels,
     make_backbone,

@@ -24,7 +24,8 @@ from lineament.core.progress import QUIET, Progress, tracked
 from lineament.measure.calibration import softmax
 from lineament.measure.headline import headline_intervals
 from lineament.measure.intervals import Interval, group_numbers
-from lineament.runtime.predictor import Predictor, embed
+from lineament.runtime.embedding import embed
+from lineament.runtime.predictor import Predictor
 from lineament.training.checking import is_convex
 from lineament.training.heads import fit_head
 from lineament.training.recipe import TrainConfig

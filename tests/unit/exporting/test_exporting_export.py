@@ -21,7 +21,7 @@ from lineament.exporting.export import export
 from lineament.exporting.golden import golden_files
 from lineament.imaging.decode import decode
 from lineament.measure.familiarity import Familiarity
-from lineament.models.graph import familiarity_of
+from lineament.models.head_graph import familiarity_of
 from lineament.runtime.engines import OnnxRuntimeEngine
 
 

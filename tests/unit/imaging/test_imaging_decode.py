@@ -23,6 +23,7 @@ from lineament.core.errors import ImageError
 from lineament.imaging.decode import (
     DECODERS,
     MAX_PIXELS,
+    MAX_SIDE_PX,
     FileFacts,
     decode,
     decode_with_facts,
@@ -347,7 +348,8 @@ def png_that_claims(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(MAX_PIXELS + 1, 1), (10_000, 9_000), (40_000, 40_000), (2**31 - 1, 2)]
+    ("width", "height"),
+    [(MAX_SIDE_PX + 1, 1), (1, MAX_SIDE_PX + 1), (10_000, 9_000), (40_000, 40_000), (2**31 - 1, 2)],
 )
 def test_absurdly_large_photo_is_refused_before_it_is_decoded(width: int, height: int) -> None:
     assert reason(png_that_claims(width, height)).startswith("absurdly large (")
@@ -362,7 +364,7 @@ def test_absurdly_large_photo_prints_no_warning() -> None:
 
 
 def test_largest_allowed_photo_is_not_refused_for_its_size() -> None:
-    assert "large" not in reason(png_that_claims(MAX_PIXELS, 1))
+    assert "large" not in reason(png_that_claims(MAX_SIDE_PX, MAX_PIXELS // MAX_SIDE_PX))
 
 
 @pytest.mark.parametrize(("width", "height"), [(0, 5), (5, 0), (0, 0)])

@@ -10,10 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from lineament.artifacts.bundle import read_bundle, with_card
 from lineament.core.errors import ArtifactError, MissingExtraError
 from lineament.core.executor import LocalExecutor
-from lineament.runtime import engines
-from lineament.runtime.engines import OnnxRuntimeEngine, OpenVinoEngine, fastest_engine
+from lineament.runtime import choosing
+from lineament.runtime.choosing import fastest_engine
+from lineament.runtime.engines import OnnxRuntimeEngine
+from lineament.runtime.openvino_engine import OpenVinoEngine
 from lineament.runtime.predictor import Predictor
 
 needs_openvino = pytest.mark.skipif(
@@ -65,8 +68,7 @@ def test_file_that_is_no_onnx_is_refused(content: bytes, tmp_path: Path) -> None
 
     text = refusal(path)
 
-    assert text.startswith(f"{path} is not an ONNX model that can be run (")
-    assert text.endswith(f").{FIX[:-1]}; the model comes before the photos.")
+    assert text == f"{path} is not an ONNX model.{FIX[:-1]}; the model comes before the photos."
 
 
 def test_cut_bundle_is_refused(small_bundle: Path, tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ def test_cut_bundle_is_refused(small_bundle: Path, tmp_path: Path) -> None:
     data = small_bundle.read_bytes()
     path.write_bytes(data[: len(data) // 2])
 
-    assert refusal(path).startswith(f"{path} is not an ONNX model that can be run (")
+    assert refusal(path).startswith(f"{path} is not an ONNX model.")
 
 
 def test_absent_file_is_named(tmp_path: Path) -> None:
@@ -100,20 +102,29 @@ def test_onnx_without_the_card_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "other", [model(name="pixels"), model(kind=TensorProto.FLOAT)], ids=["name", "type"]
 )
-def test_onnx_with_another_input_is_refused(other: onnx.ModelProto, tmp_path: Path) -> None:
-    path = tmp_path / "m.onnx"
-    onnx.save(other, path)
+def test_onnx_with_another_input_is_refused(other: onnx.ModelProto) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        OnnxRuntimeEngine(other.SerializeToString(), name="m.onnx")
 
-    assert refusal(path) == (
-        f"{path} is an ONNX model, but not one that takes `image` as uint8.{FIX}"
+    assert str(caught.value) == (
+        f"m.onnx is an ONNX model, but not one that takes `image` as uint8.{FIX}"
     )
+
+
+def test_graph_that_onnx_runtime_cannot_run_is_refused() -> None:
+    broken = model()
+    broken.graph.node[0].op_type = "Cost"
+
+    with pytest.raises(ArtifactError, match="m is not an ONNX model that can be run ") as caught:
+        OnnxRuntimeEngine(broken.SerializeToString(), name="m")
+
+    assert str(caught.value).endswith(f").{FIX[:-1]}; the model comes before the photos.")
 
 
 def test_card_on_a_graph_with_other_outputs_is_refused(small_bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
-    proto, card = model(), onnx.load(small_bundle).metadata_props[0]
-    helper.set_model_props(proto, {card.key: card.value})
-    onnx.save(proto, path)
+    _, card = read_bundle(small_bundle)
+    path.write_bytes(with_card(model().SerializeToString(), card))
 
     assert "probabilities" in refusal(path)
 
@@ -306,7 +317,7 @@ def test_graph_that_openvino_cannot_run_goes_to_onnx_runtime(
         raise ArtifactError("no")
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    monkeypatch.setattr(engines, "OpenVinoEngine", refuse)
+    monkeypatch.setattr(choosing, "OpenVinoEngine", refuse)
 
     assert fastest_engine(network(), name="m").title.startswith("ONNX Runtime ")
 

@@ -21,7 +21,9 @@ from lineament.core.errors import DataError, UsageError
 from lineament.core.executor import LocalExecutor
 from lineament.imaging.decode import decode
 from lineament.preparation.build import PrepareConfig, prepare
-from lineament.runtime.predictor import Answer, Predictor, embed, logits_and_embeddings
+from lineament.runtime.answers import Answer
+from lineament.runtime.embedding import embed, logits_and_embeddings
+from lineament.runtime.predictor import Predictor
 
 # Of before graphs said how familiar a photo is.
 STORED_BUNDLE = Path(__file__).parents[2] / "contract" / "bundle-schema-1.onnx"
@@ -126,15 +128,22 @@ def test_activation_averages_to_the_logits_behind_the_probabilities(
 def test_top_keeps_the_order_of_classes_where_probabilities_are_equal(
     predictor: Predictor,
 ) -> None:
-    even = Answer(source="a", probabilities=np.full(3, 1 / 3, np.float32))
-    late = Answer(source="a", probabilities=np.array([0.2, 0.4, 0.4], np.float32))
+    classes = predictor.classes
+    even = Answer(source="a", probabilities=np.full(3, 1 / 3, np.float32), classes=classes)
+    late = Answer(
+        source="a", probabilities=np.array([0.2, 0.4, 0.4], np.float32), classes=classes
+    )
 
     assert [name for name, _ in predictor.top(even, k=3)] == ["disc", "frame", "stripes"]
     assert [name for name, _ in predictor.top(late, k=3)] == ["frame", "stripes", "disc"]
 
 
 def test_top_gives_as_many_as_asked_for_and_no_more_than_there_are(predictor: Predictor) -> None:
-    answer = Answer(source="a", probabilities=np.array([0.2, 0.5, 0.3], np.float32))
+    answer = Answer(
+        source="a",
+        probabilities=np.array([0.2, 0.5, 0.3], np.float32),
+        classes=predictor.classes,
+    )
 
     assert predictor.top(answer) == [("frame", 0.5)]
     assert len(predictor.top(answer, k=2)) == 2

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lineament.core.errors import DataError
-from lineament.runtime.predictor import Answer
+from lineament.runtime.answers import Answer
 from lineament.runtime.submission import (
     LARGEST_SAMPLE_BYTES,
     check_columns,

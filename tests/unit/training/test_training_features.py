@@ -24,8 +24,9 @@ from lineament.imaging.preprocess import Preprocessing
 from lineament.models.backbones import create_backbone
 from lineament.models.graph import backbone_graph, feature_graph
 from lineament.preparation.build import PrepareConfig, prepare
-from lineament.runtime.engines import Engine, OnnxRuntimeEngine, OpenVinoEngine
-from lineament.runtime.predictor import embed
+from lineament.runtime.embedding import embed
+from lineament.runtime.engines import Engine, OnnxRuntimeEngine
+from lineament.runtime.openvino_engine import OpenVinoEngine
 from lineament.training import features
 from lineament.training.features import Part, default_features, frozen_features
 from lineament.training.recipe import TrainConfig

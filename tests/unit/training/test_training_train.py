@@ -19,8 +19,9 @@ from lineament.core.errors import ArtifactError, UsageError
 from lineament.core.executor import LocalExecutor
 from lineament.core.progress import QUIET, Quiet
 from lineament.preparation.build import PrepareConfig, prepare
+from lineament.runtime.embedding import embed, logits_and_embeddings
 from lineament.runtime.engines import OnnxRuntimeEngine
-from lineament.runtime.predictor import Predictor, embed, logits_and_embeddings
+from lineament.runtime.predictor import Predictor
 from lineament.training import train as training
 from lineament.training.heads import fit_head
 from lineament.training.recipe import TrainConfig

@@ -9,7 +9,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list, gather_object
 
 from lineament.core.errors import UsageError
-from lineament.core.machine import has_native_bf16
+from lineament.core.machine import has_fast_bf16
 from lineament.training.recipe import TrainConfig
 
 T = TypeVar("T")
@@ -93,4 +93,4 @@ def _fewer_than_asked_for() -> bool:
 def _fast_bf16() -> bool:
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return has_native_bf16()
+    return has_fast_bf16()

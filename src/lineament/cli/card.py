@@ -1,0 +1,112 @@
+"""``lineament card BUNDLE``."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lineament.cli import flags
+from lineament.cli.console import Console, next_command
+
+if TYPE_CHECKING:
+    from lineament.artifacts.bundle import BundleCard
+
+SHOWN_CLASSES = 20  # more are counted
+LABEL_COLUMNS = 13
+
+
+@click.command()
+@click.argument("bundle", type=flags.PATH)
+@flags.common
+def command(bundle: Path, as_json: bool) -> None:
+    """Say what BUNDLE is, from what data, how good, and under which licence its weights stand.
+
+    Reads the file alone: no engine is started. `--json` gives the whole card but the golden photos.
+    """
+    from lineament.artifacts.bundle import read_bundle
+
+    _, card = read_bundle(bundle)
+    document = card.as_dict()
+    document["golden"] = [photo.name for photo in card.golden]
+    lines = [f"{bundle} ({bundle.stat().st_size / 1e6:.1f} MB)"]
+    lines += [f"{label:{LABEL_COLUMNS}}{text}" for label, text in _facts(card)]
+    console = Console(as_json=as_json)
+    console.result(document, "\n".join(lines), following=next_command("verify", bundle))
+
+
+def _facts(card: "BundleCard") -> Iterator[tuple[str, str]]:
+    stated = card.provenance
+    yield "classes", _listed(card.classes)
+    backbone = _mapping(stated.get("backbone"))
+    weights = backbone.get("tag") or backbone.get("weights", "unknown")
+    yield "backbone", f"{backbone.get('name', 'unknown')}, weights {weights}"
+    yield "licence", f"{backbone.get('licence') or 'not stated'} (of the backbone's weights)"
+    dataset = _mapping(stated.get("dataset"))
+    yield "trained on", _dataset_text(dataset)
+    recipe = f"mode {stated.get('mode', 'unknown')}, seed {stated.get('seed', 'unknown')}"
+    yield "training", recipe + (", mirrored view" if stated.get("mirrored_view") else "")
+    spec = card.preprocessing
+    yield (
+        "input",
+        f"photos of any size, seen at {spec.size_px} px ({spec.fit}, {spec.interpolation})",
+    )
+    yield "validation", _validation_text(_mapping(stated.get("validation")))
+    if card.precision is not None:
+        found = card.precision
+        yield (
+            "precision",
+            f"{found.arithmetic}: accuracy {100 * found.accuracy:.2f} % on {found.photos:,} "
+            f"validation photos, {100 * found.exact_accuracy:.2f} % in float32, same answer for "
+            f"{100 * found.agreement:.2f} %",
+        )
+    threshold = card.unknown_threshold
+    yield (
+        "unknown",
+        "never said" if threshold is None else f"said where familiarity is below {threshold:.3f}",
+    )
+    yield "proved", _proved_text(card)
+    versions = _mapping(stated.get("exported_with"))
+    yield "made by", f"Lineament {versions.get('lineament', 'unknown')}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SHOWN_CLASSES])
+    hidden = len(names) - SHOWN_CLASSES
+    return f"{len(names)}: {shown}" + (f" and {hidden:,} more" if hidden > 0 else "")
+
+
+def _dataset_text(dataset: Mapping[str, object]) -> str:
+    counts = _mapping(dataset.get("photos"))
+    shown = ", ".join(
+        f"{split} {count}" for split, count in counts.items() if isinstance(count, int)
+    )
+    mark = str(dataset.get("fingerprint", "unknown"))[:16]
+    name, photos = dataset.get("name", "a dataset"), shown or "counts not stated"
+    return f"{name} ({photos}; fingerprint {mark}...)"
+
+
+def _validation_text(found: Mapping[str, object]) -> str:
+    accuracy = _mapping(found.get("accuracy"))
+    if not accuracy:
+        return "not stated"
+    value, low, high = (100 * float(str(accuracy[key])) for key in ("value", "low", "high"))
+    return (
+        f"accuracy {value:.2f} % ({low:.2f} to {high:.2f}) on the {found.get('photos')} photos "
+        "that chose the model; for a test, `lineament evaluate`"
+    )
+
+
+def _proved_text(card: "BundleCard") -> str:
+    engines = _mapping(card.parity.get("engines"))
+    largest = card.parity.get("largest_difference", 0.0)
+    found = [
+        f"{title} {float(str(_mapping(stated).get('largest_difference'))):.1e}"
+        for title, stated in engines.items()
+    ] or [f"ONNX Runtime {float(str(largest)):.1e}"]
+    against = card.parity.get("against")
+    return f"{len(card.golden)} golden photos, against {against}: {', '.join(found)}"
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
