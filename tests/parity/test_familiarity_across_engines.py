@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lineament.imaging.preprocess import Preprocessing
 from lineament.measure.familiarity import Familiarity, fit_familiarity
 from lineament.models.backbones import create_backbone
-from lineament.models.graph import backbone_graph, classifier_graph, familiarity_of
+from lineament.models.graph import backbone_graph, classifier_graph
+from lineament.models.head_graph import familiarity_of
 from lineament.models.heads import create_head
 from lineament.runtime.engines import OnnxRuntimeEngine
 

@@ -20,7 +20,8 @@ from lineament.imaging.preprocess import preprocess as reference
 from lineament.models.backbones import Backbone, create_backbone
 from lineament.models.classifier import Classifier, preprocess
 from lineament.models.graph import backbone_graph, classifier_graph, feature_graph
-from lineament.models.heads import HeadSpec, create_head
+from lineament.models.head_spec import HeadSpec
+from lineament.models.heads import create_head
 from lineament.models.nodes import OPSET
 from lineament.runtime.engines import OnnxRuntimeEngine
 

@@ -12,19 +12,17 @@ features for discriminative localization").
 import logging
 import warnings
 
-import numpy as np
 import onnx
 import torch
 
 from lineament.core.errors import UsageError
 from lineament.imaging.preprocess import Preprocessing
-from lineament.measure import familiarity as measure
 from lineament.measure.familiarity import Familiarity
 from lineament.models.backbones import Backbone
-from lineament.models.heads import MARGINS, SHORTEST, HeadSpec
-from lineament.models.nodes import FEATURES, OPSET, PIXELS, Writer
-
-LEARNT = "familiarity_"  # what the constants' names begin with
+from lineament.models.head_graph import write_familiarity, write_scores
+from lineament.models.head_spec import HeadSpec
+from lineament.models.nodes import EMBEDDING, FEATURES, OPSET, PIXELS
+from lineament.models.writer import Writer
 
 
 def backbone_graph(backbone: Backbone) -> onnx.ModelProto:
@@ -82,7 +80,7 @@ def feature_graph(
     writer = Writer(backbone)
     writer.pixels(preprocessing, mirrored_view=mirrored_view)
     _pool(writer, writer.features(mirrored_view=mirrored_view))
-    return writer.model({"embedding": ["N", "D"]})
+    return writer.model({EMBEDDING: ["N", "D"]})
 
 
 def classifier_graph(
@@ -113,107 +111,30 @@ def classifier_graph(
     writer.pixels(preprocessing, mirrored_view=mirrored_view)
     features = writer.features(mirrored_view=mirrored_view)
     embedding = _pool(writer, features)
-    layer = _last_layer(writer, head)
-    pooled, positions = embedding, features
-    if head.kind == "mlp":
-        pooled, positions = _hidden(writer, head, embedding, features)
-    elif head.kind != "linear":
-        pooled, positions = _scaled(writer, head, embedding, features)
-    divisor = writer.constant(np.float32(temperature), "temperature")
-    writer.node("Gemm", [pooled, *layer], "logits", transB=1)
-    writer.node("Softmax", [writer.node("Div", ["logits", divisor])], "probabilities", axis=1)
-    _at_every_position(writer, positions, layer, "activation")
+    scored = write_scores(writer, head, embedding, temperature=temperature)
+    positions = features
+    if scored.hidden is not None:
+        positions = _at_every_position(writer, features, scored.hidden)
+    if scored.factor:
+        # A ReLU layer is linear for as long as the same units are on. Those that the embedding
+        # turns on are on at every position, so the mean over positions is what the embedding gives.
+        # Shown at the map, that is gradient times input (HiResCAM, Draelos & Carin 2020, "Use
+        # HiResCAM instead of Grad-CAM for faithful explanations of convolutional neural networks").
+        positions = writer.node("Mul", [positions, _as_map(writer, scored.factor)])
+    _at_every_position(writer, positions, scored.layer, "activation")
     outputs: dict[str, list[str | int]] = {
         "probabilities": ["N", head.n_classes],
-        "embedding": ["N", head.n_features],
+        EMBEDDING: ["N", head.n_features],
         "activation": ["N", head.n_classes, "h", "w"],
     }
     if familiarity is not None:
-        _how_familiar(writer, familiarity, embedding)
+        write_familiarity(writer, familiarity, embedding)
         outputs["familiarity"] = ["N"]
     return writer.model(outputs)
 
 
-def familiarity_of(graph: onnx.ModelProto) -> Familiarity | None:
-    """Read back what `classifier_graph` was given, or ``None`` where it was given none."""
-    parts = {
-        each.name.removeprefix(f"lineament/{LEARNT}"): onnx.numpy_helper.to_array(each)
-        for each in graph.graph.initializer
-        if each.name.startswith(f"lineament/{LEARNT}")
-    }
-    if not parts:
-        return None
-    return Familiarity(
-        shared=parts["shared"],
-        towards=parts["towards"],
-        offsets=parts["offsets"],
-        middle=float(parts["middle"]),
-        spread=float(parts["spread"]),
-    )
-
-
-def _how_familiar(writer: Writer, learnt: Familiarity, embedding: str) -> None:
-    """Write `lineament.measure.familiarity.Familiarity`."""
-    length = writer.node("ReduceL2", [embedding, writer.ints([1])], keepdims=1)
-    safe = writer.node("Max", [length, writer.number(measure.SHORTEST)])
-    unit = writer.node("Div", [embedding, safe])
-    shared, towards = (
-        writer.node("Cast", [writer.constant(matrix, f"{LEARNT}{name}")], to=1)
-        for name, matrix in (("shared", learnt.shared), ("towards", learnt.towards))
-    )
-    turned = writer.node("Mul", [writer.node("MatMul", [unit, shared]), unit])
-    common = writer.node("ReduceSum", [turned, writer.ints([1])], keepdims=0)
-    offsets = writer.constant(learnt.offsets, f"{LEARNT}offsets")
-    classes = writer.node("Sub", [writer.node("MatMul", [unit, towards]), offsets])
-    nearest = writer.node("ReduceMax", [classes, writer.ints([1])], keepdims=0)
-    distance = writer.node("Sub", [common, nearest])
-    middle = writer.constant(np.float32(learnt.middle), f"{LEARNT}middle")
-    spread = writer.constant(np.float32(learnt.spread), f"{LEARNT}spread")
-    steps = writer.node("Div", [writer.node("Sub", [middle, distance]), spread])
-    writer.node("Sigmoid", [steps], "familiarity")
-
-
 def _pool(writer: Writer, features: str) -> str:
-    return writer.node("ReduceMean", [features, writer.ints([2, 3])], "embedding", keepdims=0)
-
-
-def _last_layer(writer: Writer, head: HeadSpec) -> tuple[str, str]:
-    """Weight and bias of the last layer; a cosine's weights are directions, and it has no bias."""
-    weight = head.weight
-    bias = np.zeros(len(weight), np.float32) if head.bias is None else head.bias
-    if head.kind in MARGINS:
-        lengths = np.linalg.norm(weight, axis=1, keepdims=True)
-        weight = weight / np.maximum(lengths, np.float32(SHORTEST))
-    return writer.constant(weight, "head_weight"), writer.constant(bias, "head_bias")
-
-
-def _hidden(writer: Writer, head: HeadSpec, embedding: str, features: str) -> tuple[str, str]:
-    """Write the hidden layer, of the embedding and at every position.
-
-    A ReLU layer is linear for as long as the same units are on. Those that the embedding turns on
-    are on at every position, so the mean over positions is what the embedding gives. Shown at the
-    map, that is gradient times input (HiResCAM, Draelos & Carin 2020, "Use HiResCAM instead of
-    Grad-CAM for faithful explanations of convolutional neural networks").
-    """
-    assert head.hidden_weight is not None  # an mlp has both
-    assert head.hidden_bias is not None
-    layer = (
-        writer.constant(head.hidden_weight, "hidden_weight"),
-        writer.constant(head.hidden_bias, "hidden_bias"),
-    )
-    raw = writer.node("Gemm", [embedding, *layer], transB=1)
-    on = writer.node("Cast", [writer.node("Greater", [raw, writer.number(0.0)])], to=1)
-    raw_map = _at_every_position(writer, features, layer)
-    return writer.node("Relu", [raw]), writer.node("Mul", [raw_map, _as_map(writer, on)])
-
-
-def _scaled(writer: Writer, head: HeadSpec, embedding: str, features: str) -> tuple[str, str]:
-    """Write the embedding's direction times the scale, and its share at every position."""
-    length = writer.node("ReduceL2", [embedding, writer.ints([1])], keepdims=1)
-    safe = writer.node("Max", [length, writer.number(SHORTEST)])
-    factor = writer.node("Div", [writer.number(head.scale), safe])
-    scaled = writer.node("Mul", [embedding, factor])
-    return scaled, writer.node("Mul", [features, _as_map(writer, factor)])
+    return writer.node("ReduceMean", [features, writer.ints([2, 3])], EMBEDDING, keepdims=0)
 
 
 def _at_every_position(

@@ -19,45 +19,13 @@ from torch.nn import functional
 
 from lineament.core.errors import ArtifactError, UsageError
 from lineament.core.suggest import did_you_mean
+from lineament.models.head_spec import SHORTEST, HeadSpec
 
 KINDS = ("linear", "mlp", "cosface", "arcface")
 MARGINS = {"cosface": 0.35, "arcface": 0.5}  # the papers' own; ArcFace's is in radians
-SHORTEST = 1e-12  # what a vector's length is taken for where it has none, as torch does
 # Below this squared sine (a thousandth of a radian) rounding in float32 is all that is left of it,
 # and the slope of its root would grow without bound.
 LEAST_SQUARED_SINE = 1e-6
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class HeadSpec:
-    """A trained head as arrays, for the graph.
-
-    Attributes:
-        kind: One of `KINDS`.
-        weight: Of the last layer, ``float32 (C, D)``, or ``(C, hidden)`` of an ``mlp``.
-        bias: Of the last layer, ``float32 (C,)``; ``None`` where the kind has none.
-        hidden_weight: Of an ``mlp``, ``float32 (hidden, D)``.
-        hidden_bias: Of an ``mlp``, ``float32 (hidden,)``.
-        scale: Factor on the cosine; 1 where the kind has none.
-    """
-
-    kind: str
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32] | None = None
-    hidden_weight: NDArray[np.float32] | None = None
-    hidden_bias: NDArray[np.float32] | None = None
-    scale: float = 1.0
-
-    @property
-    def n_classes(self) -> int:
-        """How many classes, ``C``."""
-        return len(self.weight)
-
-    @property
-    def n_features(self) -> int:
-        """Width of the embedding, ``D``."""
-        inputs = self.weight if self.hidden_weight is None else self.hidden_weight
-        return int(inputs.shape[1])
 
 
 class Head(nn.Module):
