@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import openvino
+import openvino  # type: ignore[import-untyped]  # it ships no py.typed
 import timm
 import torch
 from numpy.typing import NDArray

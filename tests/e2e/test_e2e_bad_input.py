@@ -240,7 +240,7 @@ FIELDS = [field.name for field in dataclasses.fields(TrainConfig)]
             ["evalute", "run"],
             "error: There is no verb `evalute`. Did you mean `evaluate`?\n"
             "  fix: The verbs are prepare, audit, recipe, train, curves, study, runs, evaluate, "
-            "compare, explain, report, export, predict, doctor.\n",
+            "compare, explain, report, export, card, verify, bench, predict, doctor.\n",
         ),
         (
             ["predict", "model.onnx", "photos", "--tpo", "2"],
@@ -409,7 +409,7 @@ def test_weights_file_that_is_not_there_is_said(
         ),
         (
             ["predict", "photos/disc/000.jpg", "photos"],
-            "error: photos/disc/000.jpg is not an ONNX model that can be run (InvalidProtobuf).\n"
+            "error: photos/disc/000.jpg is not an ONNX model.\n"
             "  fix: Name a bundle made by `lineament export`; the model comes before the "
             "photos.\n",
         ),
@@ -431,7 +431,7 @@ def test_artifact_of_another_kind_is_said(
     refused(warm(*arguments, cwd=chain), 4, text)
 
 
-def test_onnx_model_that_takes_no_image_is_said(
+def test_onnx_model_of_somebody_else_is_said(
     chain: Path, warm: Callable[..., Result], tmp_path: Path
 ) -> None:
     entries = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
@@ -444,7 +444,7 @@ def test_onnx_model_that_takes_no_image_is_said(
     refused(
         warm("predict", "m.onnx", chain / "photos", cwd=tmp_path),
         4,
-        "error: m.onnx is an ONNX model, but not one that takes `image` as uint8.\n"
+        "error: m.onnx is an ONNX file without Lineament's metadata.\n"
         "  fix: Name a bundle made by `lineament export`.\n",
     )
 

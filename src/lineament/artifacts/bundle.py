@@ -9,12 +9,12 @@ The metadata entry ``lineament`` holds the card below as JSON.
 
 import base64
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
 from lineament.artifacts.decisions import Decisions
+from lineament.artifacts.onnx_card import KEY, card_document, card_entry
 from lineament.artifacts.onnx_file import content_sha256, join, read_model, split
 from lineament.artifacts.plain import optional
 from lineament.artifacts.precision import FP32, Precision
@@ -25,7 +25,7 @@ from lineament.imaging.preprocess import Preprocessing
 
 KIND = "bundle"
 SCHEMA_VERSION = 1
-METADATA_KEY = "lineament"
+METADATA_KEY = KEY
 INPUT = "image"
 OUTPUTS = ("probabilities", "embedding", "activation")
 FAMILIARITY = "familiarity"
@@ -102,8 +102,7 @@ class BundleCard:
 
     def metadata(self) -> dict[str, str]:
         """The entries to store in the ONNX file."""
-        document = self.as_dict()
-        return {METADATA_KEY: json.dumps(document, ensure_ascii=False, allow_nan=False)}
+        return card_entry(self.as_dict())
 
     def as_dict(self) -> dict[str, object]:
         """The document that is stored."""
@@ -142,21 +141,12 @@ def read_card(metadata: Mapping[str, str], *, name: str) -> BundleCard:
     Raises:
         ArtifactError: There is no card, or it is damaged or newer.
     """
-    if METADATA_KEY not in metadata:
-        raise ArtifactError(
-            f"{name} is an ONNX file without Lineament's metadata.",
-            fix="Name a bundle made by `lineament export`.",
-        )
-    try:
-        document = json.loads(metadata[METADATA_KEY])
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(
-            f"{name} has metadata that is not JSON.", fix="Export the bundle again."
-        ) from error
-    if not isinstance(document, dict):
-        raise ArtifactError(
-            f"{name} has metadata that is not a JSON object.", fix="Export the bundle again."
-        )
+    document = card_document(
+        metadata,
+        name=name,
+        wanted="Name a bundle made by `lineament export`.",
+        again="Export the bundle again.",
+    )
     check_stamp(document, kind=KIND, schema_version=SCHEMA_VERSION, name=name)
     classes = class_names(document, name=name)
     messages = field(document, "messages", dict, name=name)

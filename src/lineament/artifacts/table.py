@@ -36,6 +36,21 @@ def table_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return buffer.getvalue()
 
 
+def row_text(row: Sequence[object]) -> str:
+    r"""Render one row of a table that is written row by row.
+
+    Example:
+        >>> row_text(["a,b", 1, None])
+        '"a,b",1,\n'
+    """
+    cells = [printable(cell) if isinstance(cell, str) else cell for cell in row]
+    returns = any(isinstance(cell, str) and "\r" in cell for cell in cells)  # as above
+    buffer = io.StringIO()
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
+    csv.writer(buffer, lineterminator="\n", quoting=quoting).writerow(cells)
+    return buffer.getvalue()
+
+
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table below a folder that is being made."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -90,13 +90,12 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         return _failed(_in_house_style(error), as_json="--json" in arguments)
     except (click.Abort, KeyboardInterrupt):
-        resumed = "prepare" in arguments[:1]
-        click.echo(
-            "interrupted; the same command continues where it stopped."
-            if resumed
-            else "interrupted; nothing was left half written.",
-            err=True,
-        )
+        said = "nothing was left half written."
+        if "prepare" in arguments[:1]:
+            said = "the same command continues where it stopped."
+        elif "predict" in arguments[:1] and {"--csv", "--jsonl"} & set(arguments):
+            said = "the same command with `--resume` continues where it stopped."
+        click.echo(f"interrupted; {said}", err=True)
         return INTERRUPTED
     except BrokenPipeError:
         _abandon_stdout()  # the reader (`head`) has what it wanted

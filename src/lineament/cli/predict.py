@@ -1,35 +1,28 @@
 """``lineament predict BUNDLE PATH...``."""
 
-import dataclasses
-from collections.abc import Sequence
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from lineament.artifacts.table import printable, table_text
 from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.errors import DataError, UsageError
-from lineament.core.files import require_free, write_text
-from lineament.runtime.answers import Answer
-from lineament.runtime.predictor import Predictor
-from lineament.runtime.sources import photo_files
-from lineament.runtime.submission import (
-    check_columns,
-    photo_of_each,
-    read_sample,
-    submission_text,
-)
+from lineament.core.files import require_free, sha256_file, write_text
 
-UNKNOWN = "unknown"
-# What every row has; `confidence` is that of `nearest`, the most probable class.
-COLUMNS = ("filename", "label", "confidence", "error", "familiarity", "nearest")
+if TYPE_CHECKING:
+    from lineament.cli.answering import Saying
+
+SPOKEN_OF = 64  # photos from which on it is of interest how fast they were answered
 
 
 @click.command()
 @click.argument("model", type=flags.PATH, metavar="BUNDLE")
-@click.argument("paths", type=flags.PATH, nargs=-1, metavar="PATH...")
+@click.argument("paths", nargs=-1, metavar="PATH...")
 @click.option("--csv", "csv_file", type=flags.PATH, metavar="FILE", help="Also write a CSV file.")
+@click.option("--jsonl", type=flags.PATH, metavar="FILE", help="Also write a JSON object per line.")
+@click.option("--parquet", type=flags.PATH, metavar="FILE", help="Also write a Parquet file.")
 @click.option(
     "--submission",
     "sample_file",
@@ -38,114 +31,173 @@ COLUMNS = ("filename", "label", "confidence", "error", "familiarity", "nearest")
     help="Write --csv as this sample of a competition has it: its ids, order and columns.",
 )
 @click.option("--top", type=int, default=1, show_default=True, help="Classes per photo.")
+@click.option(
+    "--threshold",
+    type=float,
+    default=0.0,
+    metavar="P",
+    help='Call an answer less confident than P, from 0 to 1, "unsure".',
+)
 @click.option("--never-unknown", is_flag=True, help="Answer also what the model does not know.")
-@click.option("--overwrite", is_flag=True, help="Replace what stands at --csv.")
+@click.option(
+    "--activation",
+    type=flags.PATH,
+    metavar="DIR",
+    help="Also write a picture per photo of what spoke for its answer.",
+)
+@click.option(
+    "--engine", default="auto", metavar="auto|onnxruntime|openvino", help="What computes."
+)
+@click.option("--threads", type=int, metavar="N", help="Photos at once (one per core).")
+@click.option("--resume", is_flag=True, help="Go on with the --csv or --jsonl of an interruption.")
+@click.option("--overwrite", is_flag=True, help="Replace the files that are written.")
 @flags.common
 @click.pass_context
 def command(
     context: click.Context,
     model: Path,
-    paths: tuple[Path, ...],
+    paths: tuple[str, ...],
     csv_file: Path | None,
+    jsonl: Path | None,
+    parquet: Path | None,
     sample_file: Path | None,
     top: int,
+    threshold: float,
     never_unknown: bool,
+    activation: Path | None,
+    engine: str,
+    threads: int | None,
+    resume: bool,
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Answer each PATH (a photo, or a folder of photos) with BUNDLE: one row per file, in order.
+    """Answer each PATH with BUNDLE: one row per photo, in order.
 
-    A photo that is too unlike the training photos is answered "unknown", with the class that it is
-    nearest to beside it.
-    A file that cannot be read keeps its row, with the reason, and the exit code is then 3. A run
-    serves as well as a bundle. Needs no torch.
+    PATH is a photo, a folder (with all in it), a pattern in quotes ('photos/**/*.jpg'), a zip or
+    tar archive, or `-` for names on standard input, one per line. A photo that is too unlike the
+    training photos is answered "unknown", with the class that it is nearest to beside it. A file
+    that cannot be read keeps its row, with the reason, and the exit code is then 3. A run serves
+    as well as a bundle. Needs no torch.
     """
+    from lineament.cli import answering
+    from lineament.runtime.predictor import Predictor
+    from lineament.runtime.rows import ParquetRows, TextRows
+    from lineament.runtime.sources import STDIN, Sources
+    from lineament.runtime.submission import (
+        check_columns,
+        photo_of_each,
+        read_sample,
+        submission_text,
+    )
+
     if sample_file is not None and csv_file is None:
         raise UsageError("`--submission` needs a file to write.", fix="Add `--csv submission.csv`.")
-    files = photo_files(paths)
-    if csv_file is not None:
-        require_free(csv_file, overwrite=overwrite, flag="--csv")
+    if resume and (parquet is not None or sample_file is not None or not (csv_file or jsonl)):
+        raise UsageError(
+            "`--resume` goes on with rows of `--csv` or `--jsonl`, and with nothing else.",
+            fix="Write one of these, and convert it when it is complete.",
+        )
+    listed = sys.stdin.read().splitlines() if STDIN in paths else []
+    sources = Sources(named=paths, listed=listed)
+    for flag, file in (("--csv", csv_file), ("--jsonl", jsonl), ("--parquet", parquet)):
+        if file is not None:
+            require_free(file, overwrite=overwrite, flag=flag)
+    if activation is not None:
+        require_free(activation, overwrite=overwrite, flag="--activation")
     sample = None if sample_file is None else read_sample(sample_file)
-    predictor = Predictor(model)
+    predictor = Predictor(model, engine=engine, threads=threads)
     if sample is not None:
         # Before an hour of photos.
         check_columns(sample, predictor.classes)
-        photo_of_each(sample, [printable(str(file)) for file in files])
-    if not 1 <= top <= len(predictor.classes):
-        raise UsageError(
-            f"`--top` must be from 1 to {len(predictor.classes)}, the number of classes, got "
-            f"{top}.",
-            fix="Leave it out for the most probable class alone.",
-        )
-    answers = list(predictor.predict(files, progress=ConsoleProgress()))
-    if never_unknown:
-        answers = [dataclasses.replace(answer, is_unknown=False) for answer in answers]
-    rows = [_row(predictor, answer, top) for answer in answers]
-    console = Console(as_json=as_json)
-    if csv_file is not None:
-        text = _csv_text(rows, top)
-        if sample is not None:
-            text, left_out = submission_text(sample, answers, predictor.classes)
-            console.talk(
-                f"{csv_file}: the {len(sample.ids):,} ids of {sample_file}"
-                + (f"; photos that it does not ask for: {left_out:,}" if left_out else "")
+        photo_of_each(sample, [source.name for source in sources])
+    count = sources.count()
+    saying = _saying(top, threshold, never_unknown, n_classes=len(predictor.classes))
+    tables: list[TextRows] = []
+    for flag, file in (("--csv", csv_file), ("--jsonl", jsonl)):
+        if file is not None and not (flag == "--csv" and sample is not None):
+            tables.append(
+                TextRows(
+                    file,
+                    top=top,
+                    as_csv=flag == "--csv",
+                    depends_on={
+                        "model": _mark(model),
+                        "engine": predictor.engine_for(count).title,
+                        "top": top,
+                        "threshold": threshold,
+                        "never_unknown": never_unknown,
+                    },
+                    resume=resume,
+                    overwrite=overwrite,
+                    flag=flag,
+                )
             )
+    columnar = None if parquet is None else ParquetRows(parquet, top=top, overwrite=overwrite)
+    if activation is not None:
+        activation.mkdir(parents=True, exist_ok=True)
+    console, pace = Console(as_json=as_json), answering.Pace()
+    found = answering.answers(
+        predictor,
+        sources,
+        count=count,
+        tables=tables,
+        overlays=activation,
+        progress=ConsoleProgress(),
+    )
+    kept, rows = [], []
+    for answer, row in answering.told(found, saying, tables=tables, parquet=columnar):
+        pace.count(answer)
+        if sample is not None:
+            kept.append(answer)
+        if as_json:
+            rows.append(row)
+        else:
+            click.echo(saying.line(answer))
+    if sample is not None and csv_file is not None:
+        text, left_out = submission_text(sample, kept, predictor.classes)
         write_text(csv_file, text, overwrite=overwrite, flag="--csv")
+        console.talk(
+            f"{csv_file}: the {len(sample.ids):,} ids of {sample_file}"
+            + (f"; photos that it does not ask for: {left_out:,}" if left_out else "")
+        )
     document = {"bundle": str(model), "classes": list(predictor.classes), "predictions": rows}
     console.result(
-        document,
-        "\n".join(_line(answer, predictor.top(answer, k=top)) for answer in answers),
-        following=next_command("explain", model, "PHOTO...", "--out", "overlays"),
+        document, following=next_command("explain", model, "PHOTO...", "--out", "overlays")
     )
-    unknown = sum(answer.is_unknown for answer in answers)
-    if unknown:
+    if pace.photos >= SPOKEN_OF:
+        console.talk(pace.line(predictor.engine_for(count).title))
+    if pace.unknown and not never_unknown:
         console.talk(
-            f"{unknown} of {len(answers)} photos {'is' if unknown == 1 else 'are'} unlike the "
-            "training photos (`--never-unknown` answers them)"
+            f"{pace.unknown:,} of {pace.photos:,} photos {'is' if pace.unknown == 1 else 'are'} "
+            "unlike the training photos (`--never-unknown` answers them)"
         )
-    failed = [answer for answer in answers if answer.error]
-    if failed:
+    if pace.unreadable:
+        n_bad = len(pace.unreadable)
         error = DataError(
-            f"{len(failed)} of {len(answers)} files cannot be read; their rows say why.",
-            at=[f"{answer.source} ({answer.error})" for answer in failed],
+            f"{n_bad:,} of {pace.photos:,} files cannot be read; their rows say why.",
+            at=pace.unreadable,
             fix="Repair them or leave them out.",
         )
         console.talk(f"error: {error}")
         context.exit(error.exit_code)
 
 
-def _row(predictor: Predictor, answer: Answer, top: int) -> dict[str, object]:
-    ranked = predictor.top(answer, k=top)
-    nearest, confidence = ranked[0] if ranked else (None, None)
-    row: dict[str, object] = {
-        "filename": answer.source,
-        "label": UNKNOWN if answer.is_unknown else nearest,
-        "confidence": confidence,
-        "error": answer.error or None,
-        "familiarity": answer.familiarity,
-        "nearest": nearest,
-    }
-    if top > 1:
-        row["top"] = [{"label": name, "confidence": value} for name, value in ranked]
-    return row
+def _saying(top: int, threshold: float, never_unknown: bool, *, n_classes: int) -> "Saying":
+    from lineament.cli.answering import Saying
+
+    if not 1 <= top <= n_classes:
+        raise UsageError(
+            f"`--top` must be from 1 to {n_classes}, the number of classes, got {top}.",
+            fix="Leave it out for the most probable class alone.",
+        )
+    if not 0 <= threshold <= 1:
+        raise UsageError(
+            f"`--threshold` must be from 0 to 1, got {threshold:g}.",
+            fix="Leave it out to answer however unsure the model is.",
+        )
+    return Saying(top=top, threshold=threshold, never_unknown=never_unknown)
 
 
-def _line(answer: Answer, ranked: Sequence[tuple[str, float]]) -> str:
-    said = "\t".join(f"{name}\t{value:.4f}" for name, value in ranked)
-    if answer.is_unknown:
-        said = f"{UNKNOWN}\tnearest: {said}"
-    return f"{answer.source}\t{said or f'error: {answer.error}'}"
-
-
-def _csv_text(rows: Sequence[dict[str, object]], top: int) -> str:
-    columns = list(COLUMNS)
-    for rank in range(2, top + 1):
-        columns += [f"label_{rank}", f"confidence_{rank}"]
-    cells = []
-    for row in rows:
-        ranked = row.get("top", [])
-        assert isinstance(ranked, list)  # made by `_row`
-        further = [value for entry in ranked[1:] for value in entry.values()]
-        line = [row[name] for name in COLUMNS] + further
-        cells.append(line + [None] * (len(columns) - len(line)))
-    return table_text(columns, cells)
+def _mark(model: Path) -> str:
+    """What tells one model from another."""
+    return sha256_file(model / "run.json" if model.is_dir() else model)

@@ -103,7 +103,7 @@ def atomic_folder(
         ArtifactError: The target is in the way, or the file system refuses (permission, space).
     """
     require_free(target, overwrite=overwrite, marker=marker)
-    with _refusals(target):
+    with refusals(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=_prefix(target, PARTIAL), dir=target.parent))
         _OWN.add(partial.name)
@@ -145,7 +145,7 @@ def atomic_file(
         ArtifactError: The target is in the way, or the file system refuses (permission, space).
     """
     require_free(target, overwrite=overwrite, flag=flag)
-    with _refusals(target, flag=flag):
+    with refusals(target, flag=flag):
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(target)
         handle, name = tempfile.mkstemp(prefix=_prefix(target, PARTIAL), dir=target.parent)
@@ -369,7 +369,7 @@ def _beside(path: Path, target: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _refusals(target: Path, *, flag: str = "--out") -> Iterator[None]:
+def refusals(target: Path, *, flag: str = "--out") -> Iterator[None]:
     """Turn what the file system refuses into an error that says so."""
     try:
         yield

@@ -19,6 +19,7 @@ import onnx
 from numpy.typing import NDArray
 from onnxruntime import quantization
 
+from lineament.artifacts.onnx_file import split
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.runtime.engines import PIXELS, OnnxRuntimeEngine
 
@@ -114,7 +115,8 @@ class Quantiser:
                 calibration_cache_path=ranges,
             )
             self._ranges = ranges.read_text(encoding="utf-8")
-            return out.read_bytes()
+            model, _ = split(out.read_bytes(), name="the quantised graph")  # with its maker's notes
+            return model
 
 
 class _Reader(quantization.CalibrationDataReader):  # type: ignore[misc]  # it ships no types

@@ -119,27 +119,25 @@ def head_of(graph: onnx.ModelProto, *, name: str) -> tuple[HeadSpec, float]:
         name: What to call it in an error.
 
     Returns:
-        The head, and the temperature. Of a cosine the kind is ``cosface``: which margin it was
-        trained with makes no difference to an answer, and the graph does not say.
+        The head, whose last layer is as it is multiplied and added, and the temperature. Of a
+        cosine the kind is ``cosface``: which margin it was trained with makes no difference to an
+        answer, and the graph does not say.
 
     Raises:
         ArtifactError: The graph was written otherwise.
     """
     parts = _constants(graph, "")
+    is_cosine, is_mlp = "head_scale" in parts, "hidden_weight" in parts
     try:
-        kind = "mlp" if "hidden_weight" in parts else "linear"
-        is_cosine = "head_scale" in parts
-        return (
-            HeadSpec(
-                kind=COSINES[0] if is_cosine else kind,
-                weight=parts["head_weight"],
-                bias=None if is_cosine else parts["head_bias"],
-                hidden_weight=parts.get("hidden_weight"),
-                hidden_bias=parts.get("hidden_bias"),
-                scale=float(parts["head_scale"]) if is_cosine else 1.0,
-            ),
-            float(parts["temperature"]),
+        spec = HeadSpec(
+            kind=COSINES[0] if is_cosine else "mlp" if is_mlp else "linear",
+            weight=parts["head_weight"].astype(np.float32),
+            bias=parts["head_bias"].astype(np.float32),
+            hidden_weight=parts["hidden_weight"].astype(np.float32) if is_mlp else None,
+            hidden_bias=parts["hidden_bias"].astype(np.float32) if is_mlp else None,
+            scale=float(parts["head_scale"]) if is_cosine else 1.0,
         )
+        return spec, float(parts["temperature"])
     except KeyError as error:
         raise ArtifactError(
             f"{name} has a graph without {error.args[0]}, so its head cannot be read.",
@@ -153,9 +151,9 @@ def familiarity_of(graph: onnx.ModelProto) -> Familiarity | None:
     if not parts:
         return None
     return Familiarity(
-        shared=parts["shared"],
-        towards=parts["towards"],
-        offsets=parts["offsets"],
+        shared=parts["shared"].astype(np.float16),
+        towards=parts["towards"].astype(np.float16),
+        offsets=parts["offsets"].astype(np.float32),
         middle=float(parts["middle"]),
         spread=float(parts["spread"]),
     )

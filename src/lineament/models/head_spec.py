@@ -16,7 +16,8 @@ class HeadSpec:
     Attributes:
         kind: One of `lineament.models.heads.KINDS`.
         weight: Of the last layer, ``float32 (C, D)``, or ``(C, hidden)`` of an ``mlp``.
-        bias: Of the last layer, ``float32 (C,)``; ``None`` where the kind has none.
+        bias: Of the last layer, ``float32 (C,)``; ``None`` where the kind has none, whose weights
+            are then taken for directions.
         hidden_weight: Of an ``mlp``, ``float32 (hidden, D)``.
         hidden_bias: Of an ``mlp``, ``float32 (hidden,)``.
         scale: Factor on the cosine; 1 where the kind has none.
@@ -43,9 +44,12 @@ class HeadSpec:
     def layer(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Weight and bias of the last layer, as they are multiplied and added.
 
-        Of a cosine the weights are directions, and there is no bias.
+        Of a cosine the weights are directions, and there is no bias; one that was read back from a
+        graph, and may have been extended, has both as they are.
         """
-        bias = np.zeros(self.n_classes, np.float32) if self.bias is None else self.bias
+        if self.bias is not None:
+            return self.weight, self.bias
+        bias = np.zeros(self.n_classes, np.float32)
         if self.kind not in COSINES:
             return self.weight, bias
         lengths = np.linalg.norm(self.weight, axis=1, keepdims=True)

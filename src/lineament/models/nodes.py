@@ -25,7 +25,11 @@ class Nodes:
         self._count = 0
 
     def node(
-        self, kind: str, inputs: Sequence[str], output: str = "", **attributes: int | float
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        output: str = "",
+        **attributes: int | float | Sequence[int],
     ) -> str:
         """Add a node and name its only output."""
         name = output or self._name(kind.lower())

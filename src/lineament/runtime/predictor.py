@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from lineament.artifacts.bundle import FAMILIARITY
 from lineament.artifacts.dataset import Dataset, decode_photo
 from lineament.artifacts.predictions import UNKNOWN_LABEL, Predictions
 from lineament.artifacts.table import printable
-from lineament.core.errors import DataError, ImageError
+from lineament.core.errors import DataError, ImageError, UsageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.imaging.decode import Photo, decode
@@ -24,7 +25,7 @@ from lineament.runtime.choosing import AUTO, STREAM, check_engine
 from lineament.runtime.engines import LARGE_BYTES, Engine
 from lineament.runtime.opened import open_model
 
-Image: TypeAlias = "Photo | str"
+Image: TypeAlias = "Photo | str | ImageError"
 
 
 class _Scores(NamedTuple):
@@ -68,6 +69,11 @@ class Predictor:
         executor: Executor | None = None,
     ) -> None:
         check_engine(engine)
+        if threads is not None and threads < 1:
+            raise UsageError(
+                f"`threads` must be 1 or more, got {threads}.",
+                fix="Leave it out for one per core.",
+            )
         self.executor = executor or LocalExecutor(threads)
         self._threads = threads
         self._model = open_model(Path(path))
@@ -90,23 +96,30 @@ class Predictor:
             return None
         return self.decisions.unknown_threshold
 
-    def predict(self, photos: Iterable[Image], *, progress: Progress = QUIET) -> Iterator[Answer]:
+    def predict(
+        self, photos: Iterable[Image], *, count: int | None = None, progress: Progress = QUIET
+    ) -> Iterator[Answer]:
         """Answer photos, one answer each, in order; one that cannot be read keeps its place.
 
         Only a few photos are in memory at a time, however many there are.
 
         Args:
             photos: Files (``Path`` or ``str``), their ``bytes``, what Pillow opened, or pixels
-                ``uint8 (H, W, 3)`` in RGB order.
+                ``uint8 (H, W, 3)`` in RGB order. An `ImageError` is answered with its reason.
+            count: How many there are, where ``photos`` has no length.
             progress: Who listens.
 
         Raises:
             UsageError: One is of another type.
         """
-        total = len(photos) if isinstance(photos, Sized) else None
-        engine = self.stream_engine() if total is None or total >= STREAM else self.engine
-        answers = self.executor.map(functools.partial(self._answer, engine), enumerate(photos))
+        total = len(photos) if isinstance(photos, Sized) else count
+        one = functools.partial(self._answer, self.engine_for(total))
+        answers = self.executor.map(one, enumerate(photos))
         return tracked(answers, progress, "predicting", total)
+
+    def engine_for(self, count: int | None) -> Engine:
+        """The engine that answers so many photos; ``None`` is a number that is not known."""
+        return self.stream_engine() if count is None or count >= STREAM else self.engine
 
     def stream_engine(self) -> Engine:
         """The engine that answers streams; what it is says its `title`."""
@@ -201,9 +214,12 @@ class Predictor:
     def _answer(self, engine: Engine, numbered: tuple[int, Image]) -> Answer:
         number, photo = numbered
         photo = Path(photo) if isinstance(photo, str) else photo
+        require_photo(photo)
         source = printable(str(photo)) if isinstance(photo, Path) else f"#{number}"
         began = time.perf_counter()
         try:
+            if isinstance(photo, ImageError):
+                raise photo
             image = decode(photo, short_side_px=self.preprocessing.needed_short_side_px)
         except ImageError as error:
             return Answer(source=source, probabilities=None, error=error.what)
@@ -264,6 +280,27 @@ class Predictor:
             if self._also
             else None,
         )
+
+
+def require_photo(photo: object) -> None:
+    """Refuse what is no photo, before it is half understood.
+
+    Raises:
+        UsageError: It is something else, or pixels of another kind.
+    """
+    if isinstance(photo, np.ndarray):
+        shape, is_grey = photo.shape, photo.ndim == 2
+        if photo.dtype == np.uint8 and (is_grey or (photo.ndim == 3 and shape[2] in (3, 4))):
+            return
+        what = f"{photo.dtype} {shape}"
+    elif isinstance(photo, Path | bytes | PIL.Image.Image | ImageError):
+        return
+    else:
+        what = type(photo).__name__
+    raise UsageError(
+        f"A photo is a path, bytes, an image of Pillow or `uint8 (H, W, 3)`, got {what}.",
+        fix="Give pixels as they are decoded: RGB, 0 to 255, not yet resized or normalised.",
+    )
 
 
 def _first(outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -14,8 +14,8 @@ from lineament.artifacts.bundle import (
     read_card,
     with_card,
 )
-from lineament.artifacts.onnx_file import content_sha256
 from lineament.artifacts.decisions import Decisions
+from lineament.artifacts.onnx_file import content_sha256
 from lineament.core.errors import ArtifactError
 from lineament.imaging.preprocess import Preprocessing
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, features
 
 from lineament.core.errors import ImageError
+from lineament.imaging import decode as decoding
 from lineament.imaging.decode import (
     DECODERS,
     MAX_PIXELS,
@@ -781,3 +782,62 @@ def test_absurdly_large_array_is_refused() -> None:
         decode_with_facts(huge)
 
     assert str(caught.value) == "absurdly large (30000 x 30000 pixels)"
+
+
+def test_image_that_pillow_opened_is_decoded_as_its_file(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    colours = Image.fromarray(draw.integers(0, 256, (30, 20, 4), dtype=np.uint8), "RGBA")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for name, image in (("a.png", colours), ("b.png", colours.convert("P"))):
+        image.save(tmp_path / name, exif=turned)
+        with Image.open(tmp_path / name) as opened:
+            found, facts = decode_with_facts(opened)
+
+        assert np.array_equal(found, decode(tmp_path / name))
+        assert (facts.height, facts.width) == found.shape[:2] == (20, 30)
+
+
+def test_image_that_was_opened_and_cannot_be_decoded_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "cut.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (99, 99, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:9000])
+
+    with Image.open(path) as opened, pytest.raises(ImageError, match=r"^damaged "):
+        decode(opened)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
+def test_huge_photo_that_is_no_jpeg_is_averaged_over_squares(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "REDUCED_ABOVE_PIXELS", 5_999)
+    monkeypatch.setattr(decoding, "BAND_PIXELS", 700)
+    draw = np.random.default_rng(0)
+    image = Image.fromarray(draw.integers(0, 256, (100, 61, 4), dtype=np.uint8), "RGBA")
+    buffer = io.BytesIO()
+    image.convert(mode).save(buffer, "PNG")
+
+    found, facts = decode_with_facts(buffer.getvalue(), short_side_px=10)
+
+    full = decode(buffer.getvalue())
+    assert full.shape == (100, 61, 3)
+    assert found.shape == (34, 21, 3)  # k = 61 // 20 = 3
+    assert (facts.height, facts.width) == (100, 61)
+    means = full[:99, :60].reshape(33, 3, 20, 3, 3).mean(axis=(1, 3))
+    # Pillow divides by a rounded reciprocal: a tenth of a level beyond the half.
+    assert np.abs(found[:33, :20] - means).max() <= 0.6
+
+
+def test_photo_that_is_not_huge_keeps_every_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "REDUCED_ABOVE_PIXELS", 6_000)
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 60, 3), dtype=np.uint8)
+
+    assert np.array_equal(decode(pixels, short_side_px=10), pixels)
+
+
+def test_huge_strip_keeps_its_short_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "REDUCED_ABOVE_PIXELS", 10)
+    pixels = np.random.default_rng(0).integers(0, 256, (39, 900, 3), dtype=np.uint8)
+
+    assert np.array_equal(decode(pixels, short_side_px=10), pixels)  # 39 // 20 is 1

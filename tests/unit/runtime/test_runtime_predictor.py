@@ -130,9 +130,7 @@ def test_top_keeps_the_order_of_classes_where_probabilities_are_equal(
 ) -> None:
     classes = predictor.classes
     even = Answer(source="a", probabilities=np.full(3, 1 / 3, np.float32), classes=classes)
-    late = Answer(
-        source="a", probabilities=np.array([0.2, 0.4, 0.4], np.float32), classes=classes
-    )
+    late = Answer(source="a", probabilities=np.array([0.2, 0.4, 0.4], np.float32), classes=classes)
 
     assert [name for name, _ in predictor.top(even, k=3)] == ["disc", "frame", "stripes"]
     assert [name for name, _ in predictor.top(late, k=3)] == ["frame", "stripes", "disc"]

@@ -1,0 +1,204 @@
+"""Rows are written one by one, and an interrupted table is gone on with to the same bytes."""
+
+import contextlib
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from lineament.core.errors import ArtifactError, DataError
+from lineament.runtime.rows import COLUMNS, ParquetRows, TextRows, skip_written
+
+NAMES = ("a.jpg", 'b "quoted", c.jpg', "new\nline.jpg", "carriage\r.jpg", "é.jpg", "f.jpg")
+
+
+def row(name: str) -> dict[str, object]:
+    top = [{"label": "cat", "confidence": 0.75}, {"label": "dog", "confidence": 0.25}]
+    values = (name, "cat", 0.75, None, 0.5, "cat")
+    return dict(zip(COLUMNS, values, strict=True)) | {"top": top}
+
+
+def bad_row(name: str) -> dict[str, object]:
+    return dict.fromkeys(COLUMNS) | {"filename": name, "error": "empty file", "top": []}
+
+
+ROWS = [*(row(name) for name in NAMES), bad_row("g.jpg")]
+
+
+def table(
+    path: Path, *, resume: bool = False, model: str = "m", overwrite: bool = False
+) -> TextRows:
+    return TextRows(
+        path,
+        top=2,
+        as_csv=path.suffix == ".csv",
+        depends_on={"model": model},
+        resume=resume,
+        overwrite=overwrite,
+        flag="--csv",
+    )
+
+
+def written(path: Path) -> bytes:
+    with table(path) as rows:
+        for each in ROWS:
+            rows.write(each)
+    return path.read_bytes()
+
+
+@pytest.fixture(params=["t.csv", "t.jsonl"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / str(request.param)
+
+
+def test_csv_reads_back(tmp_path: Path) -> None:
+    written(tmp_path / "t.csv")
+
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == [*COLUMNS, "label_2", "confidence_2"]
+    assert rows[1] == [NAMES[1], "cat", "0.75", "", "0.5", "cat", "dog", "0.25"]
+    assert [each[0] for each in rows] == [*NAMES, "g.jpg"]
+    assert rows[-1] == ["g.jpg", "", "", "empty file", "", "", "", ""]
+
+
+def test_lines_of_json_read_back(tmp_path: Path) -> None:
+    written(tmp_path / "t.jsonl")
+
+    lines = (tmp_path / "t.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == ROWS
+
+
+def test_nothing_but_the_table_is_left(path: Path) -> None:
+    written(path)
+
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_target_is_not_there_before_it_is_complete(path: Path) -> None:
+    with table(path) as rows:
+        rows.write(ROWS[0])
+        assert not path.exists()
+
+    assert path.exists()
+
+
+@pytest.mark.parametrize("at", range(0, 400, 7))
+def test_table_cut_anywhere_is_gone_on_with_to_the_same_bytes(at: int, path: Path) -> None:
+    whole = written(path)
+    path.unlink()
+    with contextlib.suppress(KeyboardInterrupt), table(path) as rows:
+        for each in ROWS:
+            rows.write(each)
+        raise KeyboardInterrupt
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_bytes(partial.read_bytes()[:at])
+
+    with table(path, resume=True) as rows:
+        passed = skip_written(iter([*NAMES, "g.jpg"]), rows)
+        for each in ROWS[passed:]:
+            rows.write(each)
+
+    assert path.read_bytes() == whole
+    assert passed <= at // 20
+
+
+def test_resuming_with_nothing_there_begins(path: Path) -> None:
+    with table(path, resume=True) as rows:
+        assert rows.n_written == 0
+        rows.write(ROWS[0])
+
+    assert path.exists()
+
+
+def interrupted(path: Path) -> Path:
+    with contextlib.suppress(KeyboardInterrupt), table(path) as rows:
+        rows.write(ROWS[0])
+        rows.write(ROWS[1])
+        raise KeyboardInterrupt
+    return path.with_name(f"{path.name}.partial")
+
+
+def test_rows_of_another_model_are_refused(path: Path) -> None:
+    partial = interrupted(path)
+
+    with pytest.raises(ArtifactError) as caught:
+        table(path, resume=True, model="another")
+
+    assert str(caught.value) == (
+        f"{partial} holds answers of another model, or with other settings.\n"
+        "  fix: Run again without `--resume`, and it begins anew."
+    )
+
+
+def test_without_resume_it_begins_anew(path: Path) -> None:
+    interrupted(path)
+
+    with table(path, model="another") as rows:
+        assert rows.n_written == 0
+        rows.write(ROWS[3])
+
+    assert NAMES[0].encode() not in path.read_bytes()
+
+
+def test_other_photos_than_before_are_refused(path: Path) -> None:
+    interrupted(path)
+
+    with pytest.raises(DataError) as caught, table(path, resume=True) as rows:
+        skip_written(iter([NAMES[0], "other.jpg"]), rows)
+
+    assert str(caught.value) == (
+        f"Row 2 of the table to go on with is of {NAMES[1]}, but photo 2 is now other.jpg.\n"
+        "  fix: Name the same photos in the same order, or run again without `--resume`."
+    )
+
+
+def test_table_without_a_row_leaves_nothing_behind(path: Path) -> None:
+    with pytest.raises(DataError), table(path):
+        raise DataError("no photo")
+
+    assert list(path.parent.iterdir()) == []
+
+
+def test_what_stands_there_is_not_replaced_unasked(path: Path) -> None:
+    before = written(path)
+
+    with pytest.raises(ArtifactError, match="exists; nothing was written"):
+        table(path)
+    assert path.read_bytes() == before
+
+    with table(path, overwrite=True) as rows:
+        rows.write(ROWS[0])
+    assert path.read_bytes() != before
+
+
+def test_parquet_reads_back(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "t.parquet"
+    with ParquetRows(path, top=2, overwrite=False) as rows:
+        for each in ROWS:
+            rows.write(each)
+        assert not path.exists()
+
+    found = parquet.read_table(path).to_pylist()
+    assert [each["filename"] for each in found] == [*NAMES, "g.jpg"]
+    assert found[0]["confidence_2"] == 0.25
+    assert found[-1] == dict.fromkeys(found[0]) | {"filename": "g.jpg", "error": "empty file"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_parquet_of_nothing_is_a_table_without_rows(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    with ParquetRows(tmp_path / "t.parquet", top=1, overwrite=False):
+        pass
+
+    assert parquet.read_table(tmp_path / "t.parquet").num_rows == 0
+
+
+def test_parquet_that_failed_leaves_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow.parquet")
+    with pytest.raises(KeyboardInterrupt), ParquetRows(tmp_path / "t", top=1, overwrite=False):
+        raise KeyboardInterrupt
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,181 @@
+"""What a person names becomes photos in a stated order, and every odd thing says what it is."""
+
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lineament.core.errors import DataError, ImageError, UsageError
+from lineament.runtime import packed
+from lineament.runtime.sources import Source, Sources, photo_files
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/2.jpg", "a/10.JPG", "a/b/1.png", "a/notes.txt", "a/.hidden.jpg", "c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+def names(*named: str, listed: tuple[str, ...] = ()) -> list[str]:
+    sources = Sources(named=named, listed=listed)
+    found = [source.name for source in sources]
+    assert sources.count() == len(found)
+    return found
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def tarred(path: Path, members: dict[str, Path]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, file in members.items():
+            archive.add(file, name)
+    return path
+
+
+@pytest.mark.usefixtures("tree")
+def test_folders_give_their_photos_sorted_and_files_stay_where_they_are() -> None:
+    assert names("c.jpg", "a", "no.jpg") == ["c.jpg", "a/10.JPG", "a/2.jpg", "a/b/1.png", "no.jpg"]
+
+
+@pytest.mark.usefixtures("tree")
+def test_order_of_a_walk_is_that_of_sorted_paths(tree: Path) -> None:
+    for name in ("a-b/1.jpg", "a.d/1.jpg", "aa.jpg", "b/x/y/z.jpg", "b/x.jpg"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(b"x")
+
+    found = photo_files([tree])
+
+    assert found == sorted(found)
+    assert len(found) == 9
+
+
+@pytest.mark.usefixtures("tree")
+def test_pattern_gives_what_it_matches_sorted() -> None:
+    assert names("a/**/*.*g") == ["a/2.jpg", "a/b/1.png"]
+    assert names("[ac]*.jpg") == ["c.jpg"]
+
+
+def test_file_whose_name_looks_like_a_pattern_is_that_file(tree: Path) -> None:
+    (tree / "c[1].jpg").write_bytes(b"x")
+
+    assert names("c[1].jpg") == ["c[1].jpg"]
+
+
+@pytest.mark.usefixtures("tree")
+def test_list_is_taken_as_it_is() -> None:
+    assert names("c.jpg", "-", listed=("a/2.jpg", "gone.jpg")) == ["c.jpg", "a/2.jpg", "gone.jpg"]
+
+
+@pytest.mark.usefixtures("tree")
+@pytest.mark.parametrize("named", ["nothing/*.jpg", "a/b/*.jpg", "empty"])
+def test_what_holds_no_photo_is_said(named: str) -> None:
+    Path("empty").mkdir()
+    for use in (list, Sources.count):
+        with pytest.raises(DataError) as caught:
+            use(Sources(named=[named]))
+
+        assert str(caught.value) == (
+            f"{named} holds no photo.\n  fix: Name a folder of image files, or the files."
+        )
+
+
+def test_nothing_named_is_said() -> None:
+    with pytest.raises(UsageError) as caught:
+        Sources(named=[])
+
+    assert str(caught.value) == ("No photo was named.\n  fix: Name one or more photos or folders.")
+
+
+def test_photos_of_a_zip_archive_are_read_where_they_are(tree: Path) -> None:
+    members = {"x/1.jpg": b"one", "x/notes.txt": b"no", "2.png": b"two", "__MACOSX/x/1.jpg": b"m"}
+    zipped(tree / "p.zip", members)
+
+    assert list(Sources(named=["p.zip"])) == [
+        Source(name="p.zip/x/1.jpg", content=b"one"),
+        Source(name="p.zip/2.png", content=b"two"),
+    ]
+
+
+def test_photos_of_a_tar_archive_are_read_where_they_are(tree: Path) -> None:
+    tarred(tree / "p.tgz", {"x/1.jpg": tree / "c.jpg", "n.txt": tree / "a/notes.txt"})
+
+    assert list(Sources(named=["p.tgz"])) == [Source(name="p.tgz/x/1.jpg", content=b"c.jpg")]
+
+
+def test_what_is_no_file_in_a_tar_archive_is_passed(tree: Path) -> None:
+    (tree / "link.jpg").symlink_to("/etc/passwd")
+    tarred(tree / "p.tar.gz", {"link.jpg": tree / "link.jpg", "1.jpg": tree / "c.jpg"})
+
+    assert names("p.tar.gz") == ["p.tar.gz/1.jpg"]
+
+
+def test_member_that_unpacks_to_too_much_is_a_reason(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed, "MAX_MEMBER_BYTES", 2_000_000)
+    zipped(tree / "p.zip", {"bomb.jpg": bytes(2_000_001), "fits.jpg": bytes(2_000_000)})
+
+    bomb, fits = Sources(named=["p.zip"])
+
+    assert isinstance(bomb.content, ImageError)
+    assert str(bomb.content) == "larger than 2 MB"
+    assert fits.content == bytes(2_000_000)
+
+
+def test_damaged_member_is_a_reason_and_the_others_are_read(tree: Path) -> None:
+    path = zipped(tree / "p.zip", {"1.jpg": b"a" * 99, "2.jpg": b"b" * 99})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"1.jpg") + 6] ^= 0xFF
+    path.write_bytes(data)
+
+    damaged, whole = Sources(named=["p.zip"])
+
+    assert isinstance(damaged.content, ImageError)
+    assert str(damaged.content) == "damaged in the archive"
+    assert whole.content == b"b" * 99
+
+
+@pytest.mark.parametrize("name", ["p.zip", "p.tar"])
+def test_archive_that_is_none_is_said(name: str, tree: Path) -> None:
+    (tree / name).write_bytes(b"no archive at all")
+
+    with pytest.raises(DataError) as caught:
+        list(Sources(named=[name]))
+
+    assert caught.value.what.startswith(f"{name} is no zip or tar archive, or a damaged one (")
+    assert caught.value.fix == ("Copy or download it again, or unpack it and name the folder.")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
+def test_pipe_in_a_folder_is_not_waited_for(tree: Path) -> None:
+    os.mkfifo(tree / "a" / "pipe.jpg")
+
+    assert "a/pipe.jpg" not in names("a")
+
+
+def test_a_folder_is_walked_and_never_listed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    scandir = os.scandir
+
+    def counted(path: str) -> object:
+        seen.append(str(path))
+        return scandir(path)
+
+    (tree / "a" / "z").mkdir()
+    (tree / "a" / "z" / "1.jpg").write_bytes(b"x")
+    monkeypatch.setattr(os, "scandir", counted)
+
+    first = next(iter(Sources(named=["a"])))
+
+    assert first.name == "a/10.JPG"
+    assert seen == ["a"]
