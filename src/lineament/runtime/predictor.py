@@ -223,8 +223,11 @@ class Predictor:
             image = decode(photo, short_side_px=self.preprocessing.needed_short_side_px)
         except ImageError as error:
             return Answer(source=source, probabilities=None, error=error.what)
-        # What a graph makes of several large photos at once does not fit in a gigabyte.
-        with self._one_large if image.nbytes > LARGE_BYTES else contextlib.nullcontext():
+        # What a graph makes of several large photos at once does not fit in a gigabyte, and
+        # OpenVINO keeps what it once took.
+        is_large = image.nbytes > LARGE_BYTES
+        engine = self.engine if is_large else engine
+        with self._one_large if is_large else contextlib.nullcontext():
             probabilities, *also = engine.run(image[None], ["probabilities", *self._also])
         familiarity = float(also[0][0]) if also else None
         threshold = self.unknown_threshold
