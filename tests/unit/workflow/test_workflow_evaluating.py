@@ -250,7 +250,7 @@ def test_bundle_that_states_no_origin_is_an_artifact_error(
 ) -> None:
     stated = dataclasses.replace(small_run.card, backbone={})
     run = dataclasses.replace(small_run, card=stated)
-    monkeypatch.setattr("lineament.runtime.predictor.Run.open", lambda root: run)
+    monkeypatch.setattr("lineament.runtime.opened.Run.open", lambda root: run)
 
     with pytest.raises(ArtifactError):
         evaluate(small_run.root, drawn_dataset, tmp_path / "report")

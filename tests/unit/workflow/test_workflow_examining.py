@@ -178,7 +178,7 @@ def test_run_of_before_has_no_gap_and_no_decisions(
 ) -> None:
     card = dataclasses.replace(small_run.card, validation=None, decisions=None)
     run = dataclasses.replace(small_run, card=card)
-    monkeypatch.setattr("lineament.runtime.predictor.Run.open", lambda root: run)
+    monkeypatch.setattr("lineament.runtime.opened.Run.open", lambda root: run)
 
     report = evaluate(small_run.root, fresh, tmp_path / "r")
 

@@ -203,7 +203,7 @@ def test_network_that_has_learnt_from_the_photos_is_refused(
     mode: str, small_run: Run, drawn_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = dataclasses.replace(small_run, card=dataclasses.replace(small_run.card, mode=mode))
-    monkeypatch.setattr("lineament.runtime.predictor.Run.open", lambda root: run)
+    monkeypatch.setattr("lineament.runtime.opened.Run.open", lambda root: run)
 
     with pytest.raises(UsageError) as caught:
         inflation(small_run.root, drawn_dataset)
