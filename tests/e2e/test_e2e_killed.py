@@ -336,22 +336,71 @@ def test_prepare_that_another_one_is_ahead_of_is_refused_and_leaves_the_first(
     assert beside(target) == set()
 
 
-def test_interrupted_predict_says_so_and_leaves_nothing(
-    many_photos: Path, chain: Path, program: Path, surroundings: dict[str, str], tmp_path: Path
+ANSWERED = 60  # photos, of 200
+
+
+def lines_of(path: Path) -> int:
+    """How many lines a file has that may not be there yet."""
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def has_lines(path: Path, n_lines: int) -> bool:
+    return lines_of(path) >= n_lines
+
+
+def test_interrupted_predict_says_how_it_continues_and_does(
+    many_photos: Path,
+    chain: Path,
+    program: Path,
+    surroundings: dict[str, str],
+    warm: Callable[..., Result],
+    tmp_path: Path,
 ) -> None:
-    started = time.monotonic()
+    arguments = ["predict", chain / "model.onnx", many_photos, "--csv", "answers.csv"]
+    rows = tmp_path / "answers.csv.partial"
 
     code, said = interrupt(
-        program,
-        surroundings,
-        ["predict", chain / "model.onnx", many_photos, "--csv", "answers.csv"],
-        tmp_path,
-        when=lambda: time.monotonic() - started > 1,
+        program, surroundings, arguments, tmp_path, when=lambda: lines_of(rows) > ANSWERED
     )
 
-    assert said.strip() == "interrupted; nothing was left half written."
+    assert said.splitlines()[-1] == (
+        "interrupted; the same command with `--resume` continues where it stopped."
+    )
+    assert "Traceback" not in said
     assert code == 130
-    assert list(tmp_path.iterdir()) == []
+    assert beside(tmp_path / "answers.csv") == {rows.name, f"{rows.name}.json"}
+    n_rows = lines_of(rows) - 1
+    again = warm(*arguments, "--resume", cwd=tmp_path)
+    assert again.returncode == 0
+    assert again.stderr.startswith(f"continuing: {n_rows} of 200 rows are there\n")
+    assert len(again.stdout.splitlines()) == 200 - n_rows
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.csv"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and process handles")
+@pytest.mark.parametrize("flag", ["--csv", "--jsonl"])
+def test_predict_that_is_killed_again_and_again_ends_with_the_same_bytes(
+    flag: str, many_photos: Path, chain: Path, warm: Callable[..., Result], tmp_path: Path
+) -> None:
+    arguments = ["predict", chain / "model.onnx", many_photos, chain / "photos", flag]
+    assert warm(*arguments, tmp_path / "whole", cwd=tmp_path).returncode == 0
+    target, rows = tmp_path / "table", tmp_path / "table.partial"
+    killed = 0
+
+    for so_many in (1, 30, 31, 110, 190, 240):
+        done = warm(
+            *(*arguments, target, "--resume"),
+            cwd=tmp_path,
+            kill=partial(kill_when, partial(has_lines, rows, so_many)),
+        )
+        killed += done.returncode == -signal.SIGKILL
+        assert not target.exists()
+        assert has_lines(rows, so_many)  # what was there has stayed
+
+    assert killed == 6
+    assert warm(*arguments, target, "--resume", cwd=tmp_path).returncode == 0
+    assert target.read_bytes() == (tmp_path / "whole").read_bytes()
+    assert beside(target) == {"whole"}
 
 
 @pytest.mark.parametrize("seconds", [0.4, 1.2, 2.5])

@@ -1,10 +1,13 @@
 """Predict: one row per file in the order given, and never a neighbour's answer."""
 
+import contextlib
 import csv
 import json
 import os
+import re
 import resource
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -488,6 +491,32 @@ def test_full_disk_behind_stdout_is_an_error_and_no_bug(
 
     assert "Traceback" not in done.stderr
     assert done.returncode not in (0, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a terminal of its own")
+def test_answers_on_a_terminal_stand_above_the_bar_and_not_in_it(
+    folder: Path, chain: Path, program: Path, surroundings: dict[str, str]
+) -> None:
+    names = ["disc.png", "square.png", "stripes.png"]
+    screen, end = os.openpty()
+    with subprocess.Popen(
+        [program, "predict", chain / "model.onnx", *names],
+        cwd=folder,
+        env={**surroundings, "TERM": "xterm", "COLUMNS": "90"},
+        stdout=end,
+        stderr=end,
+    ):
+        os.close(end)
+        shown = b""
+        with contextlib.suppress(OSError):  # what Linux says when the other end is closed
+            while piece := os.read(screen, 65536):
+                shown += piece
+    os.close(screen)
+
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode()).replace("\r", "\n")
+    assert "predicting ━" in text
+    lines = [line.split()[0] for line in text.splitlines() if ".png" in line]
+    assert lines == names
 
 
 def test_submission_fills_the_sample_and_nothing_else(

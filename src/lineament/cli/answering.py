@@ -1,24 +1,27 @@
 """Answering: photos through a predictor into lines, tables and overlays, one by one."""
 
-import contextlib
 import dataclasses
-import itertools
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lineament.artifacts.table import printable
-from lineament.core.errors import ImageError
+from lineament.core.errors import SHOWN_PLACES, DataError, ImageError
+from lineament.core.files import refusals
 from lineament.core.progress import Progress, tracked
 from lineament.imaging.decode import decode, encode_jpeg
 from lineament.imaging.render import overlay, place_heat
 from lineament.runtime.answers import Answer
+from lineament.runtime.parquet_rows import ParquetRows
 from lineament.runtime.predictor import Predictor
-from lineament.runtime.rows import ParquetRows, Row, TextRows, skip_written
+from lineament.runtime.rows import Row, TextRows, past_written
 from lineament.runtime.sources import Source, Sources
 
 UNKNOWN, UNSURE = "unknown", "unsure"
+# Members of an archive are waiting in memory, several per core: of large ones fewer.
+LARGE_MEMBER_BYTES = 16_000_000
+WAITING_BYTES = 128_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,43 +70,119 @@ class Saying:
         return f"{answer.source}\t{said or f'error: {answer.error}'}"
 
 
+class Pace:
+    """How many photos were answered, and how fast."""
+
+    def __init__(self) -> None:
+        self.photos = self.before = self.unknown = self.unreadable = 0
+        self._reasons: list[str] = []
+        self._began = time.perf_counter()
+
+    def count(self, row: Mapping[str, object], *, is_before: bool = False) -> None:
+        """Count a row; one from before an interruption is not this run's speed."""
+        self.photos += 1
+        self.before += is_before
+        self.unknown += row["label"] == UNKNOWN != row["nearest"]
+        if row["error"]:
+            self.unreadable += 1
+            if len(self._reasons) < SHOWN_PLACES:
+                self._reasons.append(f"{row['filename']} ({row['error']})")
+
+    def begin(self) -> None:
+        """The first photo is about to be read."""
+        self._began = time.perf_counter()
+
+    def line(self, engine: str) -> str:
+        """A sentence about all of them."""
+        seconds = time.perf_counter() - self._began
+        answered = self.photos - self.before
+        rate = answered / seconds if seconds > 0 else 0.0
+        return f"{answered:,} photos in {seconds:.1f} s ({rate:,.0f}/s, {engine})"
+
+    def error(self) -> DataError | None:
+        """What is to be said of files that cannot be read; ``None`` where all could be."""
+        if not self.unreadable:
+            return None
+        hidden = self.unreadable - len(self._reasons)
+        return DataError(
+            f"{self.unreadable:,} of {self.photos:,} files cannot be read; their rows say why.",
+            at=[*self._reasons[:-1], f"{self._reasons[-1]} and {hidden:,} more"]
+            if hidden
+            else self._reasons,
+            fix="Repair them or leave them out.",
+        )
+
+
+def past(sources: Sources, tables: Sequence[TextRows], pace: Pace) -> int:
+    """Go past the photos whose row every table has already.
+
+    Args:
+        sources: The photos.
+        tables: What may hold rows from before an interruption.
+        pace: What counts those rows.
+
+    Returns:
+        How many they are.
+
+    Raises:
+        ArtifactError: The rows are damaged.
+        DataError: Other photos are named than the tables have rows of.
+    """
+    shortest = min(tables, key=lambda table: table.n_written, default=None)
+    for table in tables:
+        for row in past_written(sources.names(), table):
+            if table is shortest:
+                pace.count(row._asdict(), is_before=True)
+    return shortest.n_written if shortest else 0
+
+
 def answers(
     predictor: Predictor,
     sources: Sources,
     *,
     count: int,
-    tables: Sequence[TextRows],
+    passed: int,
     overlays: Path | None,
     progress: Progress,
 ) -> Iterator[Answer]:
-    """Answer photos in order; those whose row every table has already are passed.
+    """Answer photos in order.
 
     Args:
         predictor: What answers.
         sources: The photos.
         count: How many they are.
-        tables: What may hold rows from before an interruption.
+        passed: How many of them, from the first on, are not to be answered.
         overlays: A folder for a picture per photo of what spoke for its answer; ``None`` for none.
         progress: Who listens.
 
     Raises:
-        DataError: Other photos are named than the tables have rows of, or a source holds none.
+        DataError: A source holds no photo or cannot be read.
     """
-    passed = min((table.n_written for table in tables), default=0)
-    for table in tables:
-        skip_written((source.name for source in sources), table)
-    left = itertools.islice(sources, passed, None)
+    left = sources.after(passed)
     waiting: deque[Source] = deque()
 
-    def contents() -> Iterator[Path | bytes | ImageError]:
-        for source in left:
-            # What is only read again for its overlay need not be kept else.
-            waiting.append(source if overlays else dataclasses.replace(source, content=b""))
-            yield source.content
+    is_left = True
 
-    # All of them choose the engine: what is gone on with is answered as what went before.
-    found = predictor.predict(contents(), count=count)
-    for number, answer in enumerate(tracked(found, progress, "predicting", count - passed), passed):
+    def contents() -> Iterator[Path | bytes | ImageError]:
+        nonlocal is_left
+        large_bytes = 0
+        for source in left:
+            waiting.append(source)
+            yield source.content
+            if isinstance(source.content, bytes) and len(source.content) > LARGE_MEMBER_BYTES:
+                large_bytes += len(source.content)
+                if large_bytes > WAITING_BYTES:
+                    return  # those that wait are answered before another is read
+        is_left = False
+
+    def found() -> Iterator[Answer]:
+        while is_left:
+            # All of them choose the engine: what goes on is answered as what went before.
+            yield from predictor.predict(contents(), count=count)
+
+    for number, answer in enumerate(
+        tracked(found(), progress, "predicting", count - passed), passed
+    ):
         source = waiting.popleft()
         if overlays is not None and answer.probabilities is not None:
             _write_overlay(predictor, source, number, overlays)
@@ -123,41 +202,14 @@ def told(
     to until the other has caught up.
     """
     behind = min((table.n_written for table in tables), default=0)
-    with contextlib.ExitStack() as stack:
+    for number, answer in enumerate(found, behind):
+        row = saying.row(answer)
         for table in tables:
-            stack.enter_context(table)
+            if number >= table.n_written:
+                table.write(row)
         if parquet is not None:
-            stack.enter_context(parquet)
-        for number, answer in enumerate(found, behind):
-            row = saying.row(answer)
-            for table in tables:
-                if number >= table.n_written:
-                    table.write(row)
-            if parquet is not None:
-                parquet.write(row)
-            yield answer, row
-
-
-class Pace:
-    """How many photos were answered, and how fast."""
-
-    def __init__(self) -> None:
-        self.photos = self.unknown = 0
-        self.unreadable: list[str] = []
-        self._began = time.perf_counter()
-
-    def count(self, answer: Answer) -> None:
-        """Count an answer."""
-        self.photos += 1
-        self.unknown += answer.is_unknown
-        if answer.error:
-            self.unreadable.append(f"{answer.source} ({answer.error})")
-
-    def line(self, engine: str) -> str:
-        """A sentence about all of them."""
-        seconds = time.perf_counter() - self._began
-        rate = self.photos / seconds if seconds > 0 else 0.0
-        return f"{self.photos:,} photos in {seconds:.1f} s ({rate:,.0f}/s, {engine})"
+            parquet.write(row)
+        yield answer, row
 
 
 def _write_overlay(predictor: Predictor, source: Source, number: int, folder: Path) -> None:
@@ -170,4 +222,6 @@ def _write_overlay(predictor: Predictor, source: Source, number: int, folder: Pa
     heat = place_heat(activation[int(probabilities.argmax())], window, height, width)
     stem = printable(Path(source.name).stem)[:60]
     name = f"{number:06d}-{stem}.jpg"
-    (folder / name).write_bytes(encode_jpeg(overlay(image, heat)))
+    with refusals(folder / name, flag="--activation"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(encode_jpeg(overlay(image, heat)))

@@ -18,6 +18,8 @@ SILENT_S = 2.0  # a task shorter than this needs no line where there is no termi
 TABLED = ("epoch ", "validating epoch ")  # tasks that the table of epochs has a row for
 BAR_COLUMNS, LEAST_BAR = 40, 8
 FIGURES_COLUMNS = 24  # beside the bar: steps of the whole, time that is left, and gaps
+RATE_COLUMNS = 12  # and how fast it goes, where the line has room
+WIDE = 72
 
 
 def next_command(*words: object) -> str:
@@ -99,8 +101,7 @@ class ConsoleProgress:
             self._bar.stop()
             self._bar = None
         elif seconds >= SILENT_S and not self._task.startswith(TABLED):
-            pace = self._done / seconds
-            shown = f"{pace:.0f}/s" if pace >= 1 else f"{seconds / max(1, self._done):.1f} s each"
+            shown = _rate(max(1, self._done) / seconds)
             click.echo(f"{self._task}: {self._done} in {seconds:.0f} s ({shown})", err=True)
 
     def note(self, text: str) -> None:
@@ -122,22 +123,35 @@ def _bar(task: str, total: int | None) -> "Bar":
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(_rate(speed) if speed else "")
 
     console = RichConsole(stderr=True)
-    room = max(1, console.width - FIGURES_COLUMNS - LEAST_BAR)
+    is_wide = console.width >= WIDE
+    figures = FIGURES_COLUMNS + (RATE_COLUMNS if is_wide else 0)
+    room = max(1, console.width - figures - LEAST_BAR)
     name = task if cell_len(task) <= room else f"{set_cell_size(task, room - 1)}…"
     bar = Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(
-            max(LEAST_BAR, min(BAR_COLUMNS, console.width - FIGURES_COLUMNS - cell_len(name)))
-        ),
+        BarColumn(max(LEAST_BAR, min(BAR_COLUMNS, console.width - figures - cell_len(name)))),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
+        *([RateColumn()] if is_wide else []),
         console=console,
         transient=True,
     )
     bar.add_task(name, total=total)
     return bar
+
+
+def _rate(per_second: float) -> str:
+    return f"{per_second:.0f}/s" if per_second >= 1 else f"{1 / per_second:.1f} s each"

@@ -1,5 +1,7 @@
 """``lineament predict BUNDLE PATH...``."""
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +10,7 @@ import click
 
 from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress, next_command
-from lineament.core.errors import DataError, UsageError
+from lineament.core.errors import UsageError
 from lineament.core.files import require_free, sha256_file, write_text
 
 if TYPE_CHECKING:
@@ -74,14 +76,15 @@ def command(
     """Answer each PATH with BUNDLE: one row per photo, in order.
 
     PATH is a photo, a folder (with all in it), a pattern in quotes ('photos/**/*.jpg'), a zip or
-    tar archive, or `-` for names on standard input, one per line. A photo that is too unlike the
-    training photos is answered "unknown", with the class that it is nearest to beside it. A file
-    that cannot be read keeps its row, with the reason, and the exit code is then 3. A run serves
-    as well as a bundle. Needs no torch.
+    tar archive, or `-` for names on standard input, one per line or each ended by NUL. A photo that
+    is too unlike the training photos is answered "unknown", with the class that it is nearest to
+    beside it. A file that cannot be read keeps its row, with the reason, and the exit code is then
+    3. A run serves as well as a bundle. Needs no torch.
     """
     from lineament.cli import answering
+    from lineament.runtime.parquet_rows import ParquetRows
     from lineament.runtime.predictor import Predictor
-    from lineament.runtime.rows import ParquetRows, TextRows
+    from lineament.runtime.rows import TextRows
     from lineament.runtime.sources import STDIN, Sources
     from lineament.runtime.submission import (
         check_columns,
@@ -97,62 +100,71 @@ def command(
             "`--resume` goes on with rows of `--csv` or `--jsonl`, and with nothing else.",
             fix="Write one of these, and convert it when it is complete.",
         )
-    listed = sys.stdin.read().splitlines() if STDIN in paths else []
-    sources = Sources(named=paths, listed=listed)
+    sources = Sources(named=paths, listed=_listed() if STDIN in paths else ())
     for flag, file in (("--csv", csv_file), ("--jsonl", jsonl), ("--parquet", parquet)):
         if file is not None:
             require_free(file, overwrite=overwrite, flag=flag)
     if activation is not None:
-        require_free(activation, overwrite=overwrite, flag="--activation")
+        require_free(activation, overwrite=overwrite or resume, flag="--activation")
     sample = None if sample_file is None else read_sample(sample_file)
     predictor = Predictor(model, engine=engine, threads=threads)
     if sample is not None:
         # Before an hour of photos.
         check_columns(sample, predictor.classes)
-        photo_of_each(sample, [source.name for source in sources])
+        photo_of_each(sample, list(sources.names()))
     count = sources.count()
+    title = predictor.engine_for(count).title
     saying = _saying(top, threshold, never_unknown, n_classes=len(predictor.classes))
-    tables: list[TextRows] = []
-    for flag, file in (("--csv", csv_file), ("--jsonl", jsonl)):
-        if file is not None and not (flag == "--csv" and sample is not None):
-            tables.append(
+    console, progress, pace = Console(as_json=as_json), ConsoleProgress(), answering.Pace()
+    # Where stdout is the screen that has the bar, answers go above it and not into it.
+    say = progress.note if sys.stdout.isatty() and sys.stderr.isatty() else click.echo
+    kept, rows = [], []
+    with contextlib.ExitStack() as stack:
+        columnar = None
+        if parquet is not None:
+            columnar = stack.enter_context(ParquetRows(parquet, top=top, overwrite=overwrite))
+        tables = [
+            stack.enter_context(
                 TextRows(
                     file,
                     top=top,
                     as_csv=flag == "--csv",
                     depends_on={
                         "model": _mark(model),
-                        "engine": predictor.engine_for(count).title,
+                        "engine": title,
                         "top": top,
                         "threshold": threshold,
                         "never_unknown": never_unknown,
+                        "activation": activation is not None,
                     },
                     resume=resume,
                     overwrite=overwrite,
                     flag=flag,
                 )
             )
-    columnar = None if parquet is None else ParquetRows(parquet, top=top, overwrite=overwrite)
-    if activation is not None:
-        activation.mkdir(parents=True, exist_ok=True)
-    console, pace = Console(as_json=as_json), answering.Pace()
-    found = answering.answers(
-        predictor,
-        sources,
-        count=count,
-        tables=tables,
-        overlays=activation,
-        progress=ConsoleProgress(),
-    )
-    kept, rows = [], []
-    for answer, row in answering.told(found, saying, tables=tables, parquet=columnar):
-        pace.count(answer)
-        if sample is not None:
-            kept.append(answer)
-        if as_json:
-            rows.append(row)
-        else:
-            click.echo(saying.line(answer))
+            for flag, file in (("--csv", csv_file), ("--jsonl", jsonl))
+            if file is not None and not (flag == "--csv" and sample is not None)
+        ]
+        passed = answering.past(sources, tables, pace)
+        if passed:
+            console.talk(f"continuing: {passed:,} of {count:,} rows are there")
+        found = answering.answers(
+            predictor,
+            sources,
+            count=count,
+            passed=passed,
+            overlays=activation,
+            progress=progress,
+        )
+        pace.begin()
+        for answer, row in answering.told(found, saying, tables=tables, parquet=columnar):
+            pace.count(row)
+            if sample is not None:
+                kept.append(answer)
+            if as_json:
+                rows.append(row)
+            else:
+                say(saying.line(answer))
     if sample is not None and csv_file is not None:
         text, left_out = submission_text(sample, kept, predictor.classes)
         write_text(csv_file, text, overwrite=overwrite, flag="--csv")
@@ -165,21 +177,24 @@ def command(
         document, following=next_command("explain", model, "PHOTO...", "--out", "overlays")
     )
     if pace.photos >= SPOKEN_OF:
-        console.talk(pace.line(predictor.engine_for(count).title))
-    if pace.unknown and not never_unknown:
+        console.talk(pace.line(title))
+    if pace.unknown:
         console.talk(
             f"{pace.unknown:,} of {pace.photos:,} photos {'is' if pace.unknown == 1 else 'are'} "
             "unlike the training photos (`--never-unknown` answers them)"
         )
-    if pace.unreadable:
-        n_bad = len(pace.unreadable)
-        error = DataError(
-            f"{n_bad:,} of {pace.photos:,} files cannot be read; their rows say why.",
-            at=pace.unreadable,
-            fix="Repair them or leave them out.",
-        )
+    error = pace.error()
+    if error is not None:
         console.talk(f"error: {error}")
         context.exit(error.exit_code)
+
+
+def _listed() -> list[str]:
+    """Names on standard input: one per line, or each with a NUL behind it, as `find -print0`."""
+    # Bytes: names of files need not be text.
+    given = sys.stdin.buffer.read()
+    names = given.split(b"\0") if b"\0" in given else given.replace(b"\r\n", b"\n").split(b"\n")
+    return [os.fsdecode(name) for name in names if name]
 
 
 def _saying(top: int, threshold: float, never_unknown: bool, *, n_classes: int) -> "Saying":

@@ -1,5 +1,7 @@
 """Packed: the photos in a zip or tar archive, read where they are and never extracted to disk."""
 
+import io
+import shutil
 import tarfile
 import zipfile
 import zlib
@@ -14,6 +16,7 @@ ZIP_SUFFIX = ".zip"
 TAR_SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 MAC_FOLDER = "__MACOSX"  # holds what macOS adds to an archive, under the names of its photos
 MAX_MEMBER_BYTES = 300_000_000  # the largest photo that is decoded is 268 MB as plain RGB
+CHUNK_BYTES = 1_000_000
 # What the decompressors raise for damaged content, under no common base.
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError)
 
@@ -30,12 +33,12 @@ def is_archive_name(path: Path) -> bool:
     return path.name.lower().endswith((ZIP_SUFFIX, *TAR_SUFFIXES))
 
 
-def members(path: Path, *, reading: bool) -> Iterator[Member]:
+def members(path: Path, *, unread: int = 0) -> Iterator[Member]:
     """Give the photos of an archive, in the order in which they lie in it.
 
     Args:
         path: The archive.
-        reading: Whether their bytes are wanted; else each is an empty one.
+        unread: Of how many, from the first on, only the name is wanted; their bytes are ``b""``.
 
     Yields:
         Name in the archive, and bytes, or why they cannot be read.
@@ -45,9 +48,9 @@ def members(path: Path, *, reading: bool) -> Iterator[Member]:
     """
     try:
         if path.name.lower().endswith(ZIP_SUFFIX):
-            yield from _zipped(path, reading=reading)
+            yield from _zipped(path, unread=unread)
         else:
-            yield from _tarred(path, reading=reading)
+            yield from _tarred(path, unread=unread)
     except DAMAGE as error:
         raise DataError(
             f"{path} is no zip or tar archive, or a damaged one ({error}).",
@@ -55,17 +58,20 @@ def members(path: Path, *, reading: bool) -> Iterator[Member]:
         ) from error
 
 
-def _zipped(path: Path, *, reading: bool) -> Iterator[Member]:
+def _zipped(path: Path, *, unread: int) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.is_dir() or not _is_photo(member.filename):
-                continue
-            if not reading:
+        photos = (
+            member
+            for member in archive.infolist()
+            if not member.is_dir() and _is_photo(member.filename)
+        )
+        for number, member in enumerate(photos):
+            if number < unread:
                 yield member.filename, b""
                 continue
             try:
                 with archive.open(member) as file:
-                    content = _read(file)
+                    content = _read(file, stated_bytes=member.file_size)
             except RuntimeError:  # what zipfile raises where a password is wanted
                 content = ImageError("encrypted")
             except (*DAMAGE, NotImplementedError):
@@ -73,21 +79,25 @@ def _zipped(path: Path, *, reading: bool) -> Iterator[Member]:
             yield member.filename, content
 
 
-def _tarred(path: Path, *, reading: bool) -> Iterator[Member]:
+def _tarred(path: Path, *, unread: int) -> Iterator[Member]:
     with tarfile.open(path, "r|*") as archive:  # as a stream: read once, nothing kept
-        for member in archive:
+        number = 0
+        while (member := archive.next()) is not None:
+            archive.members = []  # type: ignore[attr-defined]  # else it keeps all it has passed
             if not member.isfile() or not _is_photo(member.name):
                 continue
-            file = archive.extractfile(member) if reading else None
-            yield member.name, b"" if file is None else _read(file)
+            file = archive.extractfile(member) if number >= unread else None
+            number += 1
+            yield member.name, b"" if file is None else _read(file, stated_bytes=member.size)
 
 
-def _read(file: IO[bytes]) -> bytes | ImageError:
-    """Read a member, but no more than a photo can be: it may unpack to far more than it says."""
-    content = file.read(MAX_MEMBER_BYTES + 1)
-    if len(content) > MAX_MEMBER_BYTES:
+def _read(file: IO[bytes], *, stated_bytes: int) -> bytes | ImageError:
+    """Read a member; both archives give no more than it states, however much it unpacks to."""
+    if stated_bytes > MAX_MEMBER_BYTES:
         return ImageError(f"larger than {MAX_MEMBER_BYTES // 1_000_000} MB")
-    return content
+    content = io.BytesIO()  # a plain `read` keeps two of a large one for a moment
+    shutil.copyfileobj(file, content, CHUNK_BYTES)
+    return content.getvalue()
 
 
 def _is_photo(name: str) -> bool:

@@ -5,24 +5,33 @@ depends on in ``NAME.partial.json``. So the target is never half a table, and `r
 of another model or other settings.
 """
 
+import contextlib
 import csv
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, NamedTuple, Self
 
 from lineament.artifacts.table import row_text
 from lineament.core.errors import ArtifactError, DataError
-from lineament.core.extras import require
 from lineament.core.files import json_text, refusals, require_free
 
 # What every row has; `confidence` is that of `nearest`, the most probable class.
 COLUMNS = ("filename", "label", "confidence", "error", "familiarity", "nearest")
-GROUP_ROWS = 10_000  # of a Parquet file
 
 Row = Mapping[str, object]
+
+
+class Before(NamedTuple):
+    """What a row from before an interruption says."""
+
+    filename: str
+    label: str
+    error: str
+    nearest: str
 
 
 def columns(top: int) -> list[str]:
@@ -69,42 +78,49 @@ class TextRows:
         flag: str,
     ) -> None:
         require_free(target, overwrite=overwrite, flag=flag)
-        self._target, self._top, self._as_csv = target, top, as_csv
+        self._target, self._flag, self._overwrite = target, flag, overwrite
+        self._top, self._as_csv = top, as_csv
         self._partial = target.with_name(f"{target.name}.partial")
         self._statement = target.with_name(f"{target.name}.partial.json")
         stated = json_text(dict(depends_on))
-        goes_on = resume and self._partial.is_file()
+        # Of rows that are there it is stated what they depend on: in that order it is written.
+        goes_on = resume and self._partial.is_file() and self._partial.stat().st_size > 0
         if goes_on:
             self._require_same(stated)
-        self._flag = flag
         with refusals(target, flag=flag):
             target.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._claimed()
             self._written = self._whole_rows() if goes_on else 0
             self._is_empty = self._written == 0
-            # Unbuffered: a process that is killed leaves whole rows, and the end of one.
-            self._file = self._partial.open("ab" if goes_on else "wb", buffering=0)
             try:
-                if not goes_on:
-                    self._statement.write_text(stated, encoding="utf-8")
-                if as_csv and self._is_empty:
+                if self._is_empty:
                     self._file.truncate(0)
-                    self._write(row_text(columns(top)))
+                    self._statement.write_text(stated, encoding="utf-8")
+                    self._write(row_text(columns(top)) if as_csv else "")
             except OSError:
                 self._file.close()
                 self._discard()
                 raise
 
-    def written(self) -> Iterator[str]:
-        """Names of the photos whose rows an interruption left, in order."""
+    def written(self) -> Iterator[Before]:
+        """Go through the rows that an interruption left.
+
+        Raises:
+            ArtifactError: They are damaged.
+        """
         if self._written == 0:
             return
-        with self._partial.open(newline="", encoding="utf-8") as file:
-            if self._as_csv:
-                rows: Iterable[str] = (row[0] for row in csv.reader(file))
-                next(iter(rows))
-            else:
-                rows = (str(json.loads(line)["filename"]) for line in file)
-            yield from rows
+        try:
+            with self._partial.open(newline="", encoding="utf-8") as file:
+                rows: Iterable[Mapping[str, str | None]]
+                rows = csv.DictReader(file) if self._as_csv else map(json.loads, file)
+                for row in rows:
+                    yield Before(*(row[name] or "" for name in Before._fields))
+        except (ValueError, LookupError, TypeError, csv.Error) as error:
+            raise ArtifactError(
+                f"{self._partial} is damaged and cannot be gone on with.",
+                fix="Run again without `--resume`, and it begins anew.",
+            ) from error
 
     @property
     def n_written(self) -> int:
@@ -131,10 +147,13 @@ class TextRows:
         trace: TracebackType | None,
     ) -> None:
         """Put the file into its place, if nothing went wrong."""
-        with refusals(self._target, flag=self._flag):
+        with self._file, refusals(self._target, flag=self._flag):
             os.fsync(self._file.fileno())
-            self._file.close()
+            if sys.platform == "win32":  # which renames no open file
+                self._file.close()
             if kind is None:
+                # Asked again: the work can take hours.
+                require_free(self._target, overwrite=self._overwrite, flag=self._flag)
                 self._partial.replace(self._target)
         if kind is None or self._is_empty:  # of nothing there is nothing to go on with
             self._discard()
@@ -159,116 +178,62 @@ class TextRows:
                 fix="Run again without `--resume`, and it begins anew.",
             )
 
+    def _claimed(self) -> IO[bytes]:
+        """Open the rows for this process alone: two that write at once would mix theirs."""
+        # Unbuffered: a process that is killed leaves whole rows, and the beginning of one.
+        file = self._partial.open("ab", buffering=0)
+        if sys.platform != "win32":  # which does not let two replace one file anyway
+            import fcntl
+
+            is_taken = False
+            with contextlib.suppress(OSError):  # some file systems of networks have no locks
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    is_taken = True
+            if is_taken or not self._partial.exists():  # or the other has just completed it
+                file.close()
+                raise ArtifactError(
+                    f"{self._target} is being written by another process.",
+                    fix=f"Wait until it has ended, or name another `{self._flag}`.",
+                )
+        return file
+
     def _whole_rows(self) -> int:
         """Count the rows that are there, and cut off one that was written in part."""
+        n_rows = end = at = 0
+        in_quotes = False
         with self._partial.open("rb+") as file:
-            content = file.read()
-            if self._as_csv:
-                whole, n_rows = _whole_csv(content)
-                n_rows = max(0, n_rows - 1)  # the header
-            else:
-                whole, n_rows = content.rfind(b"\n") + 1, content.count(b"\n")
-            file.truncate(whole)
-        return n_rows
+            for line in file:
+                at += len(line)
+                # Cells in quotes may hold newlines.
+                in_quotes ^= self._as_csv and line.count(b'"') % 2 == 1
+                if line.endswith(b"\n") and not in_quotes:
+                    end, n_rows = at, n_rows + 1
+            file.truncate(end)
+        return max(0, n_rows - self._as_csv)  # the header is none
 
 
-class ParquetRows:
-    """A Parquet file; it cannot be gone on with.
-
-    Args:
-        target: The file.
-        top: Classes per row.
-        overwrite: Replace what stands there.
-
-    Raises:
-        ArtifactError: ``target`` is in the way.
-        MissingExtraError: pyarrow is not installed.
-    """
-
-    def __init__(self, target: Path, *, top: int, overwrite: bool) -> None:
-        require_free(target, overwrite=overwrite, flag="--parquet")
-        self._arrow = require("pyarrow", extra="report", purpose="Parquet")
-        parquet = require("pyarrow.parquet", extra="report", purpose="Parquet")
-        self._target, self._top = target, top
-        self._partial = target.with_name(f"{target.name}.partial")
-        numbers = ("confidence", "familiarity")
-        self._schema = self._arrow.schema(
-            [
-                (name, self._arrow.float64() if name.startswith(numbers) else self._arrow.string())
-                for name in columns(top)
-            ]
-        )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = parquet.ParquetWriter(self._partial, self._schema)
-        self._waiting: list[list[object]] = []
-
-    def write(self, row: Row) -> None:
-        """Add a row."""
-        self._waiting.append(cells(row, self._top))
-        if len(self._waiting) == GROUP_ROWS:
-            self._flush()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Put the file into its place, if nothing went wrong."""
-        if kind is None:
-            self._flush()
-        self._writer.close()
-        if kind is None:
-            self._partial.replace(self._target)
-        else:
-            self._partial.unlink(missing_ok=True)
-
-    def _flush(self) -> None:
-        by_column = zip(*self._waiting, strict=True) if self._waiting else [()] * len(self._schema)
-        table = self._arrow.table(
-            {
-                name: list(values)
-                for name, values in zip(self._schema.names, by_column, strict=True)
-            },
-            schema=self._schema,
-        )
-        self._writer.write_table(table)
-        self._waiting = []
-
-
-def skip_written(names: Iterator[str], rows: TextRows) -> int:
+def past_written(names: Iterator[str], rows: TextRows) -> Iterator[Before]:
     """Go past the photos that have their row already.
 
     Args:
-        names: Of all photos, in order.
+        names: Of all photos, in order; one is taken per row.
         rows: The table.
 
-    Returns:
-        How many were passed.
+    Yields:
+        The rows.
 
     Raises:
-        DataError: Other photos are named now, or in another order.
+        ArtifactError: The rows are damaged.
+        DataError: Other photos are named now, fewer, or in another order.
     """
-    for number, (name, before) in enumerate(zip(names, rows.written(), strict=False), 1):
-        if name != before:
+    for number, before in enumerate(rows.written(), 1):
+        name = next(names, "")
+        if name != before.filename:
             raise DataError(
-                f"Row {number} of the table to go on with is of {before}, but photo {number} is "
-                f"now {name}.",
+                f"Row {number} of the table to go on with is of {before.filename}, but photo "
+                f"{number} is now {name or 'none'}.",
                 fix="Name the same photos in the same order, or run again without `--resume`.",
             )
-    return rows.n_written
-
-
-def _whole_csv(content: bytes) -> tuple[int, int]:
-    """Where the last whole row ends, and how many there are; cells in quotes may hold newlines."""
-    end = n_rows = at = 0
-    in_quotes = False
-    for line in content.split(b"\n")[:-1]:  # what follows the last newline is no whole row
-        at += len(line) + 1
-        in_quotes ^= line.count(b'"') % 2 == 1
-        if not in_quotes:
-            end, n_rows = at, n_rows + 1
-    return end, n_rows
+        yield before

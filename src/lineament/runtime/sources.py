@@ -5,7 +5,9 @@ Files, folders, patterns, archives and lists: a million photos are walked throug
 
 import dataclasses
 import glob
+import itertools
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -59,22 +61,33 @@ class Sources:
         Raises:
             DataError: A folder, archive or pattern gives no photo, or an archive cannot be read.
         """
-        return self._photos(reading=True)
+        return self.after(0)
+
+    def after(self, n_passed: int) -> Iterator[Source]:
+        """Go through the photos behind the first ``n_passed``; raises as `__iter__`."""
+        return itertools.islice(self._photos(unread=n_passed), n_passed, None)
+
+    def names(self) -> Iterator[str]:
+        """Go through what the photos are called without reading one; raises as `__iter__`."""
+        return (source.name for source in self._photos(unread=sys.maxsize))
 
     def count(self) -> int:
         """Count the photos without reading one; raises as `__iter__`."""
-        return sum(1 for _ in self._photos(reading=False))
+        return sum(1 for _ in self.names())
 
-    def _photos(self, *, reading: bool) -> Iterator[Source]:
+    def _photos(self, *, unread: int) -> Iterator[Source]:
         for text in self.named:
             if text == STDIN:
-                yield from (_file(Path(name)) for name in self.listed)
+                for name in self.listed:
+                    yield _file(Path(name))
+                    unread -= 1
                 continue
-            n_found = 0
-            for source in _named(text, reading=reading):
-                n_found += 1
+            is_empty = True
+            for source in _named(text, unread=unread):
+                is_empty = False
                 yield source
-            if n_found == 0:
+                unread -= 1
+            if is_empty:
                 raise DataError(
                     f"{text} holds no photo.", fix="Name a folder of image files, or the files."
                 )
@@ -106,20 +119,32 @@ def photo_files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _named(text: str, *, reading: bool) -> Iterator[Source]:
+def _named(text: str, *, unread: int) -> Iterator[Source]:
     path = Path(text)
     if path.is_dir():
         yield from map(_file, _walk(path))
-    elif path.is_file() and is_archive_name(path):
-        for name, content in members(path, reading=reading):
-            yield Source(name=printable(f"{path}/{name}"), content=content)
     elif os.path.lexists(path) or not glob.has_magic(text):
-        yield _file(path)  # whether it can be read its row will say
+        yield from _opened(path, unread=unread)
     else:
-        # A pattern may begin at the root, which `Path.glob` refuses.
-        for found in sorted(Path(each) for each in glob.iglob(text, recursive=True)):  # noqa: PTH207
-            if found.is_file():
-                yield _file(found)
+        # A pattern may begin at the root, which `Path.glob` refuses. A million names are sorted as
+        # `Path` would sort them, without a million `Path`.
+        found = [each.replace(os.sep, "\0") for each in glob.iglob(text, recursive=True)]  # noqa: PTH207
+        found.sort()
+        for each in found:
+            file = Path(each.replace("\0", os.sep))
+            if file.is_file():
+                for source in _opened(file, unread=unread):
+                    yield source
+                    unread -= 1
+
+
+def _opened(path: Path, *, unread: int) -> Iterator[Source]:
+    """The photos of an archive, or the file: whether it can be read its row will say."""
+    if is_archive_name(path) and path.is_file():
+        for name, content in members(path, unread=unread):
+            yield Source(name=printable(f"{path}/{name}"), content=content)
+    else:
+        yield _file(path)
 
 
 def _file(path: Path) -> Source:
@@ -128,18 +153,40 @@ def _file(path: Path) -> Source:
 
 def _walk(folder: Path) -> Iterator[Path]:
     """The photos of a folder and of all in it, as `sorted` would put their paths."""
+    levels = [_inside(folder)]  # folders may lie deeper in each other than functions may call
+    while levels:
+        for path, is_folder in levels[-1]:
+            if is_folder:
+                levels.append(_inside(path))
+                break
+            yield path
+        else:
+            levels.pop()
+
+
+def _inside(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """The photos and folders in a folder, sorted, and which of them are folders."""
+    names: list[str] = []  # and no entries: there may be a million, in one folder
+    folders: set[str] = set()
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.add(entry.name)
+                elif not _is_photo(entry):
+                    continue
+                names.append(entry.name)
     except OSError:
         return  # as `os.walk` does: what may not be looked into holds nothing for us
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(path)
-        elif is_image_name(path) and not _is_special(path):
-            yield path
+    names.sort()
+    yield from ((folder / name, name in folders) for name in names)
 
 
-def _is_special(path: Path) -> bool:
-    """Whether it is a pipe or a device, which is no photo and would be waited for."""
-    return path.exists() and not path.is_file()
+def _is_photo(entry: os.DirEntry[str]) -> bool:
+    """Whether it is named like a photo and is no pipe or device, which would be waited for."""
+    if not is_image_name(Path(entry.name)):
+        return False
+    try:
+        return entry.is_file() or not Path(entry.path).exists()
+    except OSError:  # a link to what may not be looked into: its row will say
+        return True

@@ -57,10 +57,17 @@ def work(task: str, *, note: str = "", steps: int = 3) -> None:
             progress.note(note)
 
 
-def test_a_bar_has_the_name_the_steps_and_the_time_that_is_left(
+def test_a_bar_has_the_name_the_steps_the_time_that_is_left_and_the_rate(
     terminal: Callable[..., Terminal],
 ) -> None:
-    stream = terminal()
+    stream = terminal(columns=90)
+    work("epoch 1")
+
+    assert re.fullmatch(r"epoch 1 ━{40} 3/3 0:00:00 \d+/s", plain(stream)[-1])
+
+
+def test_a_bar_on_a_short_line_has_no_rate(terminal: Callable[..., Terminal]) -> None:
+    stream = terminal(columns=71)
     work("epoch 1")
 
     assert re.fullmatch(r"epoch 1 ━{40} 3/3 0:00:00", plain(stream)[-1])
@@ -73,7 +80,7 @@ def test_a_long_name_gives_way_to_bar_and_estimate(terminal: Callable[..., Termi
     assert plain(stream)[-1] == "validating an epo… ━━━━━━━━ 3/3 0:00:00"
 
 
-@pytest.mark.parametrize("columns", [30, 50, 80, 200])
+@pytest.mark.parametrize("columns", [30, 50, 71, 72, 80, 200])
 def test_no_line_of_a_bar_is_longer_than_the_terminal(
     columns: int, terminal: Callable[..., Terminal]
 ) -> None:

@@ -3,12 +3,14 @@
 import contextlib
 import csv
 import json
+import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from lineament.core.errors import ArtifactError, DataError
-from lineament.runtime.rows import COLUMNS, ParquetRows, TextRows, skip_written
+from lineament.runtime.rows import COLUMNS, Before, TextRows, past_written
 
 NAMES = ("a.jpg", 'b "quoted", c.jpg', "new\nline.jpg", "carriage\r.jpg", "é.jpg", "f.jpg")
 
@@ -96,12 +98,12 @@ def test_table_cut_anywhere_is_gone_on_with_to_the_same_bytes(at: int, path: Pat
     partial.write_bytes(partial.read_bytes()[:at])
 
     with table(path, resume=True) as rows:
-        passed = skip_written(iter([*NAMES, "g.jpg"]), rows)
+        passed = len(list(past_written(iter([*NAMES, "g.jpg"]), rows)))
         for each in ROWS[passed:]:
             rows.write(each)
 
     assert path.read_bytes() == whole
-    assert passed <= at // 20
+    assert passed == rows.n_written <= at // 20
 
 
 def test_resuming_with_nothing_there_begins(path: Path) -> None:
@@ -110,6 +112,13 @@ def test_resuming_with_nothing_there_begins(path: Path) -> None:
         rows.write(ROWS[0])
 
     assert path.exists()
+
+
+def test_resuming_what_was_killed_before_it_said_anything_begins(path: Path) -> None:
+    path.with_name(f"{path.name}.partial").touch()
+
+    with table(path, resume=True) as rows:
+        assert rows.n_written == 0
 
 
 def interrupted(path: Path) -> Path:
@@ -142,16 +151,105 @@ def test_without_resume_it_begins_anew(path: Path) -> None:
     assert NAMES[0].encode() not in path.read_bytes()
 
 
-def test_other_photos_than_before_are_refused(path: Path) -> None:
+@pytest.mark.parametrize(("named", "now"), [(["other.jpg"], "other.jpg"), ([], "none")])
+def test_other_photos_than_before_are_refused(named: list[str], now: str, path: Path) -> None:
     interrupted(path)
 
     with pytest.raises(DataError) as caught, table(path, resume=True) as rows:
-        skip_written(iter([NAMES[0], "other.jpg"]), rows)
+        list(past_written(iter([NAMES[0], *named]), rows))
 
     assert str(caught.value) == (
-        f"Row 2 of the table to go on with is of {NAMES[1]}, but photo 2 is now other.jpg.\n"
+        f"Row 2 of the table to go on with is of {NAMES[1]}, but photo 2 is now {now}.\n"
         "  fix: Name the same photos in the same order, or run again without `--resume`."
     )
+
+
+def test_what_rows_from_before_say_can_be_counted(path: Path) -> None:
+    with contextlib.suppress(KeyboardInterrupt), table(path) as rows:
+        rows.write(ROWS[0])
+        rows.write(ROWS[-1])
+        raise KeyboardInterrupt
+
+    with table(path, resume=True) as rows:
+        assert list(past_written(iter([NAMES[0], "g.jpg"]), rows)) == [
+            Before(filename=NAMES[0], label="cat", error="", nearest="cat"),
+            Before(filename="g.jpg", label="", error="empty file", nearest=""),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("t.csv", b"caf\xe9.jpg,cat\n"),
+        ("t.jsonl", b"\xff\xff\n"),
+        ("t.jsonl", b"\x00\x00\n"),
+        ("t.jsonl", b"{}\n"),
+        ("t.jsonl", b"1\n"),
+    ],
+)
+def test_damaged_rows_are_refused(name: str, damage: bytes, tmp_path: Path) -> None:
+    partial = interrupted(tmp_path / name)
+    with partial.open("ab") as file:
+        file.write(damage)
+
+    with pytest.raises(ArtifactError) as caught, table(tmp_path / name, resume=True) as rows:
+        list(past_written(iter(NAMES), rows))
+
+    assert str(caught.value) == (
+        f"{partial} is damaged and cannot be gone on with.\n"
+        "  fix: Run again without `--resume`, and it begins anew."
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps two from writing one file")
+@pytest.mark.parametrize("resume", [True, False])
+def test_two_do_not_write_one_table(resume: bool, path: Path) -> None:
+    whole = written(path)
+    path.unlink()
+
+    with table(path) as rows:
+        rows.write(ROWS[0])
+        with pytest.raises(ArtifactError) as caught:
+            table(path, resume=resume)
+        for each in ROWS[1:]:
+            rows.write(each)
+
+    assert str(caught.value) == (
+        f"{path} is being written by another process.\n"
+        "  fix: Wait until it has ended, or name another `--csv`."
+    )
+    assert path.read_bytes() == whole
+
+
+def test_what_came_to_stand_there_meanwhile_is_not_replaced(path: Path) -> None:
+    rows = table(path)
+    rows.write(ROWS[0])
+    path.write_bytes(b"another's")
+
+    with pytest.raises(ArtifactError, match="exists; nothing was written"), rows:
+        pass
+
+    assert path.read_bytes() == b"another's"
+    path.unlink()
+    with table(path, resume=True) as rows:
+        assert rows.n_written == 1
+
+
+def test_a_long_table_is_never_in_memory(path: Path) -> None:
+    with contextlib.suppress(KeyboardInterrupt), table(path) as rows:
+        for number in range(20_000):
+            rows.write(row(f"{number}.jpg"))
+        raise KeyboardInterrupt
+    size = path.with_name(f"{path.name}.partial").stat().st_size
+
+    tracemalloc.start()
+    with table(path, resume=True) as rows:
+        passed = sum(1 for _ in past_written((f"{number}.jpg" for number in range(20_000)), rows))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert passed == 20_000
+    assert peak < size / 2
 
 
 def test_table_without_a_row_leaves_nothing_behind(path: Path) -> None:
@@ -171,34 +269,3 @@ def test_what_stands_there_is_not_replaced_unasked(path: Path) -> None:
     with table(path, overwrite=True) as rows:
         rows.write(ROWS[0])
     assert path.read_bytes() != before
-
-
-def test_parquet_reads_back(tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    path = tmp_path / "t.parquet"
-    with ParquetRows(path, top=2, overwrite=False) as rows:
-        for each in ROWS:
-            rows.write(each)
-        assert not path.exists()
-
-    found = parquet.read_table(path).to_pylist()
-    assert [each["filename"] for each in found] == [*NAMES, "g.jpg"]
-    assert found[0]["confidence_2"] == 0.25
-    assert found[-1] == dict.fromkeys(found[0]) | {"filename": "g.jpg", "error": "empty file"}
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_parquet_of_nothing_is_a_table_without_rows(tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    with ParquetRows(tmp_path / "t.parquet", top=1, overwrite=False):
-        pass
-
-    assert parquet.read_table(tmp_path / "t.parquet").num_rows == 0
-
-
-def test_parquet_that_failed_leaves_nothing(tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow.parquet")
-    with pytest.raises(KeyboardInterrupt), ParquetRows(tmp_path / "t", top=1, overwrite=False):
-        raise KeyboardInterrupt
-
-    assert list(tmp_path.iterdir()) == []
