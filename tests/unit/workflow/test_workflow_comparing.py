@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lineament.artifacts.bundle import read_bundle, with_card
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.ledger import LEDGER, read_ledger
 from lineament.artifacts.run import Run
@@ -327,8 +328,10 @@ def test_reports_of_another_dataset_are_named(
 def test_bundles_alone_need_a_dataset(small_bundle: Path, tmp_path: Path) -> None:
     copies = [tmp_path / "a.onnx", tmp_path / "b.onnx"]
     for number, copy in enumerate(copies):
-        # Another ending makes it another file; what follows a protobuf's end is a field of its own.
-        copy.write_bytes(small_bundle.read_bytes() + bytes([0xF8, 0x7F, number]))
+        # Another card makes it another file; another graph would be refused.
+        graph, card = read_bundle(small_bundle)
+        messages = {"disc": f"a disc, {number}"}
+        copy.write_bytes(with_card(graph, dataclasses.replace(card, messages=messages)))
 
     with pytest.raises(UsageError) as caught:
         compare(copies, tmp_path / "out", config=FREE)
