@@ -17,7 +17,7 @@ from lineament.artifacts.decisions import Decisions
 from lineament.artifacts.onnx_card import KEY, card_document, card_entry
 from lineament.artifacts.onnx_file import content_sha256, join, read_model, split
 from lineament.artifacts.plain import optional
-from lineament.artifacts.precision import FP32, Precision
+from lineament.artifacts.precision import FP32, INT8, Precision
 from lineament.artifacts.schema import check_stamp, class_names, field, positive, stamp
 from lineament.core.errors import ArtifactError
 from lineament.imaging.decode import decoding_rule
@@ -88,6 +88,11 @@ class BundleCard:
     def arithmetic(self) -> str:
         """``fp32``, ``bf16`` or ``int8``."""
         return FP32 if self.precision is None else self.precision.arithmetic
+
+    @property
+    def written(self) -> str:
+        """The arithmetic that is written into the graph: ``fp32`` or ``int8``."""
+        return INT8 if self.arithmetic == INT8 else FP32
 
     @property
     def allowed_difference(self) -> float:

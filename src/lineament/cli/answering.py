@@ -11,7 +11,7 @@ from lineament.core.errors import SHOWN_PLACES, DataError, ImageError
 from lineament.core.files import refusals
 from lineament.core.progress import Progress, tracked
 from lineament.imaging.decode import decode, encode_jpeg
-from lineament.imaging.render import overlay, place_heat
+from lineament.imaging.render import heated
 from lineament.runtime.answers import Answer
 from lineament.runtime.parquet_rows import ParquetRows
 from lineament.runtime.predictor import Predictor
@@ -217,11 +217,9 @@ def _write_overlay(predictor: Predictor, source: Source, number: int, folder: Pa
     assert not isinstance(source.content, ImageError)  # it was answered
     image = decode(source.content, short_side_px=predictor.preprocessing.needed_short_side_px)
     probabilities, activation = predictor.activation(image)
-    height, width = image.shape[:2]
-    window = predictor.preprocessing.window(height, width)
-    heat = place_heat(activation[int(probabilities.argmax())], window, height, width)
+    picture = heated(image, activation[int(probabilities.argmax())], predictor.preprocessing)
     stem = printable(Path(source.name).stem)[:60]
     name = f"{number:06d}-{stem}.jpg"
     with refusals(folder / name, flag="--activation"):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(encode_jpeg(overlay(image, heat)))
+        (folder / name).write_bytes(encode_jpeg(picture))

@@ -38,13 +38,7 @@ def command(bundle: Path, as_json: bool) -> None:
         "passed": found.passed,
         "content_sha256": mark,
         "engines": {
-            proof.engine: {
-                "largest_difference": proof.largest,
-                "allowed": proof.allowed,
-                "photos": dict(proof.differences),
-                "familiarity": dict(proof.familiarity_differences),
-            }
-            for proof in found.proofs
+            proof.engine: {**proof.as_dict(), "allowed": proof.allowed} for proof in found.proofs
         },
         "refused": list(found.refused),
     }

@@ -57,9 +57,8 @@ def has_fast_bf16() -> bool:
     """Whether bfloat16 is worth it: its products come faster than those of float32.
 
     Intel's processors have two units for products of float32 and one for pairs of bfloat16, which
-    is no faster before what the conversions cost: measured, EfficientNet-Lite0 at 0.6 times the
-    rate of float32 and ResNet-18 at 0.65, where AMD's Zen 4 has 1.8 times (`benchmarks`). With AMX
-    it is another matter.
+    is no faster before what the conversions cost. With AMX it is another matter, and on AMD's since
+    Zen 4. Figures: "The bundle at work" in `benchmarks/README.md`.
     """
     flags = processor_flags()
     if "amx_bf16" in flags:

@@ -16,7 +16,7 @@ from lineament.core.suggest import did_you_mean
 from lineament.explanation.maps import MapMaker
 from lineament.explanation.methods import CLASS_ACTIVATION, METHODS, method_of
 from lineament.imaging.decode import decode, encode_jpeg
-from lineament.imaging.render import overlay, place_heat
+from lineament.imaging.render import heated
 from lineament.runtime.predictor import Predictor
 from lineament.runtime.sources import photo_files
 
@@ -136,12 +136,12 @@ def _explain_one(
     probabilities = predictor.predict_image(image)
     answer = int(np.argmax(probabilities))
     shown = predictor.classes.index(settings.of_class) if settings.of_class else answer
-    height, width = image.shape[:2]
-    window = predictor.preprocessing.window(height, width)
-    heat = place_heat(maker(image, shown), window, height, width)
+    picture = heated(
+        image, maker(image, shown), predictor.preprocessing, strength=settings.strength
+    )
     # The number keeps photos of the same name apart.
     name = f"{number:04d}-{printable(path.stem)[:60]}.jpg"
-    (folder / name).write_bytes(encode_jpeg(overlay(image, heat, strength=settings.strength)))
+    (folder / name).write_bytes(encode_jpeg(picture))
     return Explained(
         source=printable(str(path)),
         overlay=name,

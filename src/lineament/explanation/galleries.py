@@ -23,7 +23,7 @@ from lineament.core.progress import QUIET, Progress, tracked
 from lineament.explanation.maps import MapMaker
 from lineament.imaging.decode import encode_jpeg
 from lineament.imaging.preprocess import Preprocessing
-from lineament.imaging.render import overlay, place_heat
+from lineament.imaging.render import heated
 
 CLOSE = 0.2  # in probability: a few more photos in training could have swapped such two classes
 SIDE_PX = 160  # of the pictures: six beside each other on a laptop
@@ -156,14 +156,12 @@ Pictures = Callable[[int | None], bytes]  # the photo for ``None``, or with the 
 
 def _pictures(image: NDArray[np.uint8], maker: MapMaker, preprocessing: Preprocessing) -> Pictures:
     plain = _sized(image)
-    height, width = plain.shape[:2]
-    window = preprocessing.window(height, width)
 
     def picture(class_index: int | None) -> bytes:
         if class_index is None:
             return encode_jpeg(plain, quality=80)
-        heat = place_heat(maker(image, class_index), window, height, width)
-        return encode_jpeg(overlay(plain, heat), quality=80)
+        shown = heated(plain, maker(image, class_index), preprocessing)
+        return encode_jpeg(shown, quality=80)
 
     return picture
 

@@ -9,7 +9,9 @@ from lineament.core.errors import GateError, ImageError, UsageError
 from lineament.exporting.golden import golden_files
 from lineament.exporting.parity import MAX_FAMILIARITY_DIFFERENCE
 from lineament.imaging.decode import decode
-from lineament.runtime.engines import Engine
+from lineament.runtime.choosing import OPENVINO, is_installed
+from lineament.runtime.engines import Engine, OnnxRuntimeEngine
+from lineament.runtime.openvino_engine import OpenVinoEngine
 from lineament.runtime.proving import Proof, prove
 
 
@@ -42,6 +44,24 @@ def photos_of(named: Sequence[str]) -> dict[str, bytes]:
     return files
 
 
+def engines_here(
+    graph: bytes, *, arithmetic: str, outputs: Sequence[str] | None = None
+) -> list[Engine]:
+    """Open whatever runs a graph here: ONNX Runtime, and OpenVINO where it is installed.
+
+    Args:
+        graph: The serialised graph.
+        arithmetic: What is written into it, ``fp32`` or ``int8``.
+        outputs: What OpenVINO is to compute; ``None`` is all of it.
+    """
+    engines: list[Engine] = [OnnxRuntimeEngine(graph, name="the graph", arithmetic=arithmetic)]
+    if is_installed(OPENVINO):
+        engines.append(
+            OpenVinoEngine(graph, name="the graph", precision=arithmetic, outputs=outputs)
+        )
+    return engines
+
+
 def certified(card: BundleCard, engines: Sequence[Engine], *, name: str) -> BundleCard:
     """Prove engines on the golden photos, and write into the card what they answered.
 
@@ -65,14 +85,7 @@ def certified(card: BundleCard, engines: Sequence[Engine], *, name: str) -> Bund
             at=wrong,
             fix="Try another version of that engine; if it happens again, report the backbone.",
         )
-    stated = {
-        proof.engine: {
-            "largest_difference": proof.largest,
-            "photos": dict(proof.differences),
-            "familiarity": dict(proof.familiarity_differences),
-        }
-        for proof in proofs
-    }
+    stated = {proof.engine: proof.as_dict() for proof in proofs}
     return dataclasses.replace(card, parity={**card.parity, "engines": stated})
 
 

@@ -1,6 +1,5 @@
 """Export: a run in, one file out; refused when it does not answer like the trained model."""
 
-import dataclasses
 from pathlib import Path
 
 import onnx
@@ -19,7 +18,7 @@ from lineament.core.errors import UsageError
 from lineament.core.files import atomic_file, require_free
 from lineament.core.machine import versions
 from lineament.core.progress import QUIET, Progress
-from lineament.exporting.certificate import certified, photos_of
+from lineament.exporting.certificate import certified, engines_here, photos_of
 from lineament.exporting.config import SUFFIXES, TORCHSCRIPT, ExportConfig
 from lineament.exporting.parity import (
     MAX_FAMILIARITY_DIFFERENCE,
@@ -33,9 +32,7 @@ from lineament.models.classifier import Classifier, load_classifier
 from lineament.models.head_graph import familiarity_of
 from lineament.models.identity import backbone_sha256
 from lineament.models.scripted import scripted
-from lineament.runtime.choosing import OPENVINO, is_installed
-from lineament.runtime.engines import Engine, OnnxRuntimeEngine
-from lineament.runtime.openvino_engine import OpenVinoEngine
+from lineament.runtime.engines import OnnxRuntimeEngine
 
 
 def export(
@@ -85,29 +82,20 @@ def export(
         card = certified(card, [TorchScriptEngine(torchscript_file(module))], name=str(source.root))
         content = torchscript_file(module, card)
     else:
-        card = certified(card, _other_engines(graph, card), name=str(source.root))
+        engines = engines_here(graph, arithmetic=FP32, outputs=("probabilities", FAMILIARITY))
+        card = certified(card, engines, name=str(source.root))
         if chosen.precision != FP32:
             graph, card = in_precision(source, graph, card, chosen, progress=progress)
-        card = dataclasses.replace(card, content_sha256=content_sha256(graph))
         content = with_card(graph, card)
     with atomic_file(out, overwrite=overwrite) as file:
         file.write(content)
     return card
 
 
-def _other_engines(graph: bytes, card: BundleCard) -> list[Engine]:
-    """What runs the bundle here; of OpenVINO its exact arithmetic."""
-    engines: list[Engine] = [OnnxRuntimeEngine(graph, name="the graph")]
-    if is_installed(OPENVINO):
-        outputs = ("probabilities", FAMILIARITY)
-        engines.append(OpenVinoEngine(graph, name="the graph", precision=FP32, outputs=outputs))
-    return engines
-
-
 def _exact_card(run: Run, model: Classifier, content: bytes, files: dict[str, bytes]) -> BundleCard:
     """Compare PyTorch with the graph as ONNX Runtime runs it, and say what was found."""
     card = run.card
-    graph = onnx.load_model_from_string(content)
+    graph, mark = onnx.load_model_from_string(content), content_sha256(content)
     parity = compare(
         model,
         OnnxRuntimeEngine(content, name=str(run.graph_path)),
@@ -123,10 +111,10 @@ def _exact_card(run: Run, model: Classifier, content: bytes, files: dict[str, by
         provenance={
             **card.provenance(),
             "exported_with": versions(),
-            "graph_sha256": content_sha256(content),  # it is measured as the run was
+            "graph_sha256": mark,  # it is measured as the run was
         },
         decisions=card.decisions,
-        content_sha256=content_sha256(content),
+        content_sha256=mark,
         backbone_sha256=backbone_sha256(graph),
         parity=_parity(parity),
         golden=tuple(

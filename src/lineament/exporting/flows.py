@@ -5,13 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.exporting.grids import Grid, best_grid
-from lineament.runtime.engines import ERRORS_ONLY
+from lineament.runtime.engines import OnnxRuntimeEngine
 
 CHANNELS = 1  # the axis of them, in everything that passes between layers
 DRAWN = 256  # values of a tensor and photo by which its grid is chosen
@@ -51,20 +50,14 @@ def measured_flows(
     opened.graph.output.extend(
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors
     )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.enable_mem_pattern = False  # a plan per photo size would be kept for each size
-    options.log_severity_level = ERRORS_ONLY
-    session = onnxruntime.InferenceSession(
-        opened.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    engine = OnnxRuntimeEngine(opened.SerializeToString(), name="the graph with its flows")
     least = np.full(len(tensors), np.inf)
     greatest = np.full(len(tensors), -np.inf)
     drawn: dict[str, list[NDArray[np.float32]]] = {name: [] for name in tensors}
     generator = np.random.default_rng(0)  # the same photos give the same graph
     sums: dict[str, NDArray[np.float64]] = {}
     for photo in tracked(photos, progress, "measuring what flows between layers", len(photos)):
-        for number, values in enumerate(session.run(list(tensors), {"image": photo[None]})):
+        for number, values in enumerate(engine.run(photo[None], tensors)):
             least[number] = min(least[number], values.min())
             greatest[number] = max(greatest[number], values.max())
             drawn[tensors[number]].append(generator.choice(values.reshape(-1), DRAWN))

@@ -61,6 +61,7 @@ def compare(
     """
     spec = model.backbone.preprocessing
     expected, shipped, familiar, shipped_familiar = {}, {}, {}, {}
+    wanted = ["probabilities", *([FAMILIARITY] if familiarity is not None else [])]
     model.eval()
     for name, data in files.items():
         image = decode(data, short_side_px=spec.needed_short_side_px)
@@ -69,10 +70,11 @@ def compare(
             answer = model.probabilities(tensor, temperature=temperature)
             features = model.features(preprocess(tensor, spec).unsqueeze(0))
         expected[name] = answer.numpy().astype(np.float32)
-        shipped[name] = engine.run(image[None], ["probabilities"])[0][0]
+        probabilities, *also = engine.run(image[None], wanted)
+        shipped[name] = probabilities[0]
         if familiarity is not None:
             familiar[name] = float(familiarity(features.mean(dim=(2, 3)).numpy())[0])
-            shipped_familiar[name] = float(engine.run(image[None], [FAMILIARITY])[0][0])
+            shipped_familiar[name] = float(also[0][0])
     return Parity(
         expected=expected,
         shipped=shipped,

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from lineament.artifacts.bundle import FAMILIARITY, BundleCard, GoldenPhoto
+from lineament.artifacts.bundle import BundleCard, GoldenPhoto
 from lineament.artifacts.dataset import Dataset, decode_photo
 from lineament.artifacts.onnx_file import content_sha256
 from lineament.artifacts.precision import BF16, INT8, Precision
@@ -17,21 +17,20 @@ from lineament.artifacts.run import Run
 from lineament.core.errors import ArtifactError, GateError
 from lineament.core.executor import LocalExecutor
 from lineament.core.progress import Progress, tracked
+from lineament.exporting.certificate import engines_here
 from lineament.exporting.config import ExportConfig
 from lineament.exporting.quantising import Harm, Quantiser
-from lineament.imaging.decode import decode
 from lineament.measure.calibration import expected_calibration_error
 from lineament.measure.classification import log_loss
 from lineament.models.identity import backbone_sha256
-from lineament.runtime.choosing import OPENVINO, is_installed
 from lineament.runtime.engines import Engine, OnnxRuntimeEngine
 from lineament.runtime.openvino_engine import OpenVinoEngine
-from lineament.runtime.proving import prove
+from lineament.runtime.proving import golden_answer, prove
 
 # Engines round products of few bits each in its own way, and golden photos are drawn: nothing that
 # a model was trained on, and so the less sure. A graph that is another one moves some further.
 MAX_DIFFERENCE = 0.25
-CALIBRATION_PHOTOS = 128  # ranges hardly widen beyond: the least and greatest of so many are kept
+CALIBRATION_PHOTOS = 128  # of which a few hundred values of each flow choose its grid
 # A layer that alone moves embeddings by more than this part stays in float32 from the beginning.
 HARMFUL = 0.05
 # Beyond half of the layers there is no speed left to gain.
@@ -63,7 +62,7 @@ def in_precision(
         _require(found, config, blamed=())
         return graph, _proved(card, found, engine)
     quantised, found = _int8(validation, graph, config, progress=progress)
-    reference = OnnxRuntimeEngine(quantised, name="the graph", arithmetic=INT8)
+    reference, *others = engines_here(quantised, arithmetic=INT8)
     mark = content_sha256(quantised)
     changed = dataclasses.replace(
         card,
@@ -73,7 +72,6 @@ def in_precision(
         golden=tuple(_answered(photo, card, reference) for photo in card.golden),
         parity={"against": reference.title, "exact": dict(card.parity)},
     )
-    others = [engine for engine in _engines(quantised) if engine.title != reference.title]
     return quantised, _proved(changed, found, *others)
 
 
@@ -87,7 +85,9 @@ def _int8(
     while True:
         kept = tuple(harm.layer for harm in harms[:n_kept])
         quantised = quantiser.graph(kept=kept)
-        found = validation.measure(_engines(quantised), INT8, config, kept=kept)
+        found = validation.measure(
+            engines_here(quantised, arithmetic=INT8), INT8, config, kept=kept
+        )
         progress.note(
             f"int8 with {n_kept} of {len(harms)} layers in float32: {found.drop:+.2f} points of "
             f"accuracy lost on {found.photos:,} validation photos"
@@ -184,24 +184,13 @@ def _dataset(run: Run, named: str | None) -> Dataset:
     return found
 
 
-def _engines(quantised: bytes) -> list[Engine]:
-    """Whatever answers with a quantised graph here."""
-    engines: list[Engine] = [OnnxRuntimeEngine(quantised, name="the graph", arithmetic=INT8)]
-    if is_installed(OPENVINO):
-        engines.append(OpenVinoEngine(quantised, name="the graph", precision=INT8))
-    return engines
-
-
 def _answered(photo: GoldenPhoto, card: BundleCard, engine: Engine) -> GoldenPhoto:
     """A golden photo with the answer of another graph."""
-    image = decode(photo.data, short_side_px=card.preprocessing.needed_short_side_px)
-    has_familiarity = photo.familiarity is not None
-    wanted = ["probabilities", FAMILIARITY] if has_familiarity else ["probabilities"]
-    probabilities, *also = engine.run(image[None], wanted)
+    probabilities, familiarity = golden_answer(photo, card, engine)
     return dataclasses.replace(
         photo,
-        probabilities=tuple(float(value) for value in probabilities[0]),
-        familiarity=float(also[0][0]) if also else None,
+        probabilities=tuple(float(value) for value in probabilities),
+        familiarity=familiarity,
     )
 
 
@@ -219,10 +208,7 @@ def _proved(card: BundleCard, found: Precision, *engines: Engine) -> BundleCard:
             at=wrong,
             fix="Export it in fp32.",
         )
-    stated = {
-        proof.engine: {"largest_difference": proof.largest, "photos": dict(proof.differences)}
-        for proof in proofs
-    }
+    stated = {proof.engine: proof.as_dict() for proof in proofs}
     before = card.parity.get("engines")
     engines_before = before if isinstance(before, dict) else {}
     return dataclasses.replace(

@@ -5,13 +5,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lineament.imaging.decode import encode_jpeg
-from lineament.imaging.preprocess import Window
+from lineament.imaging.preprocess import Preprocessing, Window
 
 # Black, purple, red, orange, pale yellow: lightness rises all the way, so it also reads without
 # colour vision and in print.
 HEAT_STOPS = np.array(
     [[0, 0, 0], [84, 15, 109], [187, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float32
 )
+
+STRENGTH = 0.55  # how much of a photo the greatest heat covers: it is still seen below
 
 
 def heat_colours(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -81,7 +83,7 @@ def seen_box(window: Window, height: int, width: int) -> tuple[int, int, int, in
 
 
 def overlay(
-    image: NDArray[np.uint8], heat: NDArray[np.float32], *, strength: float = 0.55
+    image: NDArray[np.uint8], heat: NDArray[np.float32], *, strength: float = STRENGTH
 ) -> NDArray[np.uint8]:
     """Lay heat over a photo: where it is 0 the photo stays as it is.
 
@@ -96,6 +98,26 @@ def overlay(
     weight = (heat * np.float32(strength))[:, :, None]
     mixed = image.astype(np.float32) * (1 - weight) + heat_colours(heat) * weight
     return mixed.round().astype(np.uint8)
+
+
+def heated(
+    image: NDArray[np.uint8],
+    grid: NDArray[np.float32],
+    spec: Preprocessing,
+    *,
+    strength: float = STRENGTH,
+) -> NDArray[np.uint8]:
+    """Lay what a model computed per place over the photo that it saw; arguments as `overlay`.
+
+    Args:
+        image: ``uint8 (H, W, 3)``.
+        grid: ``float32 (h, w)``, any range, of what the model saw of the image.
+        spec: What the model does to pixels, from which follows what it saw.
+        strength: How much of the photo the greatest heat covers, 0 to 1.
+    """
+    height, width = image.shape[:2]
+    heat = place_heat(grid, spec.window(height, width), height, width)
+    return overlay(image, heat, strength=strength)
 
 
 def thumbnail_jpeg(image: NDArray[np.uint8], *, side_px: int = 160) -> bytes:

@@ -3,7 +3,7 @@
 The rule is `lineament.imaging.preprocess`'s. A sample is made of the few pixels around it, so the
 samples of an axis are made in blocks: the pixels under a block are gathered and multiplied with the
 block's weights alone. Written as one product with all weights of an axis, most of them zero, the
-same sums took two to four times as long (`benchmarks`).
+same sums take far longer.
 """
 
 import numpy as np

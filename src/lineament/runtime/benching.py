@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.artifacts.bundle import FAMILIARITY, BundleCard, read_bundle
-from lineament.artifacts.precision import FP32, INT8
 from lineament.core.errors import ArtifactError, DataError, ImageError, UsageError
 from lineament.core.executor import available_cores
 from lineament.core.progress import QUIET, Progress, tracked
@@ -188,10 +187,9 @@ def bench(
 def _settings(graph: bytes, card: BundleCard, *, name: str) -> Iterator[_Setting]:
     """Every engine with the arithmetic that the bundle allows, on one thread and on all cores."""
     side = card.preprocessing.needed_short_side_px
-    written = INT8 if card.arithmetic == INT8 else FP32
     cores = available_cores()
     began = time.perf_counter()
-    shared = OnnxRuntimeEngine(graph, name=name, arithmetic=written)
+    shared = OnnxRuntimeEngine(graph, name=name, arithmetic=card.written)
     opening_s = time.perf_counter() - began
     for threads in dict.fromkeys((1, cores)):
         yield _Setting(shared, ONNX_RUNTIME, threads, opening_s, side)

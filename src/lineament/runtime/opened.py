@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from lineament.artifacts.bundle import FAMILIARITY, OUTPUTS, BundleCard, read_bundle
-from lineament.artifacts.precision import FP32, INT8
+from lineament.artifacts.precision import FP32
 from lineament.artifacts.run import Run, RunCard
 from lineament.core.errors import ArtifactError
 from lineament.runtime.choosing import OPENVINO, arithmetic_here, is_installed
@@ -29,11 +29,6 @@ class OpenedModel:
     card: RunCard | BundleCard
     provenance: dict[str, object]
 
-    @property
-    def arithmetic(self) -> str:
-        """``fp32``, ``bf16`` or ``int8``."""
-        return self.card.arithmetic if isinstance(self.card, BundleCard) else FP32
-
     def engine(self, engine: str, *, threads: int | None = None) -> Engine:
         """Open the engine of that name; ``auto`` is ONNX Runtime, which starts fastest.
 
@@ -43,9 +38,8 @@ class OpenedModel:
             MissingExtraError: OpenVINO is not installed.
         """
         if engine != OPENVINO:
-            made: Engine = OnnxRuntimeEngine(
-                self.graph, name=self.name, arithmetic=INT8 if self.arithmetic == INT8 else FP32
-            )
+            written = self.card.written if isinstance(self.card, BundleCard) else FP32
+            made: Engine = OnnxRuntimeEngine(self.graph, name=self.name, arithmetic=written)
         else:
             made = self._openvino(threads, outputs=None)
             if isinstance(self.card, BundleCard):
@@ -73,10 +67,11 @@ class OpenedModel:
         return None if prove(self.card, made).wrong else made
 
     def _openvino(self, threads: int | None, *, outputs: tuple[str, ...] | None) -> Engine:
+        meant = self.card.arithmetic if isinstance(self.card, BundleCard) else FP32
         return OpenVinoEngine(
             self.graph,
             name=self.name,
-            precision=arithmetic_here(self.arithmetic),
+            precision=arithmetic_here(meant),
             threads=threads,
             outputs=outputs,
         )

@@ -9,13 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from lineament.core.archives import DAMAGED, MAC_FOLDER, MAX_MEMBER_BYTES, SUFFIXES, ZIP_SUFFIX
 from lineament.core.errors import DataError, ImageError
 from lineament.imaging.decode import is_image_name
 
-ZIP_SUFFIX = ".zip"
-TAR_SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
-MAC_FOLDER = "__MACOSX"  # holds what macOS adds to an archive, under the names of its photos
-MAX_MEMBER_BYTES = 300_000_000  # the largest photo that is decoded is 268 MB as plain RGB
 CHUNK_BYTES = 1_000_000
 # What the decompressors raise for damaged content, under no common base.
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError)
@@ -30,7 +27,7 @@ def is_archive_name(path: Path) -> bool:
         >>> is_archive_name(Path("photos.tar.gz")), is_archive_name(Path("photo.jpg"))
         (True, False)
     """
-    return path.name.lower().endswith((ZIP_SUFFIX, *TAR_SUFFIXES))
+    return path.name.lower().endswith(SUFFIXES)
 
 
 def members(path: Path, *, unread: int = 0) -> Iterator[Member]:
@@ -75,7 +72,7 @@ def _zipped(path: Path, *, unread: int) -> Iterator[Member]:
             except RuntimeError:  # what zipfile raises where a password is wanted
                 content = ImageError("encrypted")
             except (*DAMAGE, NotImplementedError):
-                content = ImageError("damaged in the archive")
+                content = ImageError(DAMAGED)
             yield member.filename, content
 
 

@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lineament.artifacts.bundle import FAMILIARITY, MAX_DIFFERENCE, BundleCard
+from lineament.artifacts.bundle import FAMILIARITY, MAX_DIFFERENCE, BundleCard, GoldenPhoto
 from lineament.artifacts.precision import FP32, INT8
 from lineament.core.errors import GateError
 from lineament.imaging.decode import decode
@@ -42,6 +43,29 @@ class Proof:
             if not difference <= self.allowed  # also what is not a number
         ]
 
+    def as_dict(self) -> dict[str, object]:
+        """What a card or a document says of it."""
+        return {
+            "largest_difference": self.largest,
+            "photos": dict(self.differences),
+            "familiarity": dict(self.familiarity_differences),
+        }
+
+
+def golden_answer(
+    photo: GoldenPhoto, card: BundleCard, engine: Engine
+) -> tuple[NDArray[np.float32], float | None]:
+    """Answer a golden photo, from its file on.
+
+    Returns:
+        Probabilities ``float32 (C,)``, and familiarity, if photo and engine have one.
+    """
+    image = decode(photo.data, short_side_px=card.preprocessing.needed_short_side_px)
+    has_familiarity = photo.familiarity is not None and FAMILIARITY in engine.outputs
+    wanted = ["probabilities", FAMILIARITY] if has_familiarity else ["probabilities"]
+    probabilities, *also = engine.run(image[None], wanted)
+    return probabilities[0], float(also[0][0]) if also else None
+
 
 def prove(card: BundleCard, engine: Engine) -> Proof:
     """Run the golden photos, from their files on.
@@ -52,14 +76,11 @@ def prove(card: BundleCard, engine: Engine) -> Proof:
     """
     differences, familiarity_differences = {}, {}
     for photo in card.golden:
-        image = decode(photo.data, short_side_px=card.preprocessing.needed_short_side_px)
-        has_familiarity = photo.familiarity is not None and FAMILIARITY in engine.outputs
-        wanted = ["probabilities", FAMILIARITY] if has_familiarity else ["probabilities"]
-        probabilities, *also = engine.run(image[None], wanted)
+        probabilities, familiarity = golden_answer(photo, card, engine)
         expected = np.asarray(photo.probabilities, dtype=np.float64)
-        differences[photo.name] = float(np.abs(probabilities[0] - expected).max())
-        if also and photo.familiarity is not None:
-            familiarity_differences[photo.name] = abs(float(also[0][0]) - photo.familiarity)
+        differences[photo.name] = float(np.abs(probabilities - expected).max())
+        if familiarity is not None and photo.familiarity is not None:
+            familiarity_differences[photo.name] = abs(familiarity - photo.familiarity)
     # A bundle for bfloat16 holds the exact answers: an exact engine gives these.
     is_exact = card.arithmetic != INT8 and engine.title.endswith(f", {FP32}")
     return Proof(

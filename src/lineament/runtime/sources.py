@@ -52,8 +52,7 @@ class Sources:
         Raises:
             UsageError: There is nothing.
         """
-        if not self.named:
-            raise UsageError("No photo was named.", fix="Name one or more photos or folders.")
+        _require_named(self.named)
 
     def __iter__(self) -> Iterator[Source]:
         """Go through the photos.
@@ -88,9 +87,7 @@ class Sources:
                 yield source
                 unread -= 1
             if is_empty:
-                raise DataError(
-                    f"{text} holds no photo.", fix="Name a folder of image files, or the files."
-                )
+                raise _without_photos(text)
 
 
 def photo_files(paths: Sequence[Path]) -> list[Path]:
@@ -106,17 +103,23 @@ def photo_files(paths: Sequence[Path]) -> list[Path]:
         UsageError: There is no path.
         DataError: A folder holds no photo.
     """
-    if not paths:
-        raise UsageError("No photo was named.", fix="Name one or more photos or folders.")
+    _require_named(paths)
     files: list[Path] = []
     for path in paths:
         inside = list(_walk(path)) if path.is_dir() else [path]
         if not inside:
-            raise DataError(
-                f"{path} holds no photo.", fix="Name a folder of image files, or the files."
-            )
+            raise _without_photos(path)
         files.extend(inside)
     return files
+
+
+def _require_named(named: Sequence[object]) -> None:
+    if not named:
+        raise UsageError("No photo was named.", fix="Name one or more photos or folders.")
+
+
+def _without_photos(named: object) -> DataError:
+    return DataError(f"{named} holds no photo.", fix="Name a folder of image files, or the files.")
 
 
 def _named(text: str, *, unread: int) -> Iterator[Source]:

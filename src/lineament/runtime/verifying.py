@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 
 from lineament.artifacts.bundle import BundleCard, read_bundle
-from lineament.artifacts.precision import FP32, INT8
 from lineament.core.errors import ArtifactError
 from lineament.runtime.choosing import OPENVINO, arithmetic_here, is_installed
 from lineament.runtime.engines import Engine, OnnxRuntimeEngine
@@ -43,12 +42,11 @@ def verify(bundle: Path) -> Verification:
     """
     graph, card = read_bundle(bundle)
     name = str(bundle)
-    written = INT8 if card.arithmetic == INT8 else FP32
-    engines: list[Engine] = [OnnxRuntimeEngine(graph, name=name, arithmetic=written)]
+    engines: list[Engine] = [OnnxRuntimeEngine(graph, name=name, arithmetic=card.written)]
     refused = []
     if is_installed(OPENVINO):
         # Of one for bfloat16 also the exact arithmetic: some machines run it so.
-        for arithmetic in dict.fromkeys((written, arithmetic_here(card.arithmetic))):
+        for arithmetic in dict.fromkeys((card.written, arithmetic_here(card.arithmetic))):
             try:
                 engines.append(OpenVinoEngine(graph, name=name, precision=arithmetic))
             except ArtifactError as error:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from lineament.core.archives import MAC_FOLDER, SUFFIXES
 from lineament.core.errors import DataError, UsageError
 from lineament.core.progress import QUIET, Progress
 from lineament.imaging.decode import IMAGE_SUFFIXES
@@ -21,13 +22,12 @@ from lineament.preparation.sources.listing import (
     Layout,
     Rejection,
 )
-from lineament.preparation.sources.members import MAC_FOLDER, Member, Pack
+from lineament.preparation.sources.members import Member, Pack
 from lineament.preparation.sources.scan import Found
 from lineament.preparation.sources.tars import TarPack, holds_tar
 from lineament.preparation.sources.zips import ZipPack
 
 ZIP_MAGIC = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")  # a file, an empty archive, a first of several
-TAR_SUFFIXES = (".tar", ".tgz", ".tbz2", ".txz", ".tar.gz", ".tar.bz2", ".tar.xz")
 OTHERS = {b"7z\xbc\xaf\x27\x1c": "7-Zip", b"Rar!\x1a\x07": "RAR", b"\x28\xb5\x2f\xfd": "Zstandard"}
 REPLACED = "replaced by a later member of the same name"
 UNSAFE = "not a safe name"
@@ -40,7 +40,7 @@ def is_archive(path: Path) -> bool:
         >>> is_archive(Path(__file__))
         False
     """
-    named = path.name.lower().endswith((".zip", *TAR_SUFFIXES))
+    named = path.name.lower().endswith(SUFFIXES)
     return path.is_file() and (named or _kind(path) != "")
 
 

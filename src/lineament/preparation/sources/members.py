@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
+from lineament.core.archives import MAX_MEMBER_BYTES as MAX_MEMBER_BYTES
 from lineament.core.errors import ImageError
 
 MAX_MEMBERS = 2_000_000  # ImageNet has 1.3 million; each costs about 1 kB of memory
-MAX_MEMBER_BYTES = 300_000_000  # the largest photo that is decoded is 268 MB as plain RGB
 # What unpacks to more than this many times its size is a bomb or blank: JPEG and PNG stay near 1,
 # drawings as BMP near 50, zeros reach 1,000 by deflate and far more by others.
 MAX_RATIO = 200
@@ -20,9 +20,6 @@ MAX_RATIO = 200
 FREE_BYTES = 100_000_000
 FREE_MEMBER_BYTES = 10_000_000
 BLOCK_BYTES = 1 << 20
-
-DAMAGED = "damaged in the archive"
-MAC_FOLDER = "__MACOSX"  # what macOS puts beside every file it packs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

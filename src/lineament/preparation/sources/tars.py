@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import IO, cast
 
+from lineament.core.archives import DAMAGED
 from lineament.core.errors import DataError, ImageError
 from lineament.preparation.sources import members as limits
-from lineament.preparation.sources.members import DAMAGED, Member, plain_name, unsafe_name
+from lineament.preparation.sources.members import Member, plain_name, unsafe_name
 
 BLOCK = tarfile.BLOCKSIZE
 # Long names and the like stand in members of their own, which the module reads whole; no file

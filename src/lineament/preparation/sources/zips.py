@@ -10,9 +10,10 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from lineament.core.archives import DAMAGED
 from lineament.core.errors import DataError, ImageError
 from lineament.preparation.sources import members as limits
-from lineament.preparation.sources.members import DAMAGED, Member, plain_name, unsafe_name
+from lineament.preparation.sources.members import Member, plain_name, unsafe_name
 
 ENCRYPTED, UTF8_NAME = 0x1, 0x800  # flags of a member
 UNIX = 3  # the system whose file types are in the upper half of `external_attr`
