@@ -97,7 +97,9 @@ def _precision_lines(card: "BundleCard") -> list[str]:
     found = card.precision
     if found is None:
         return []
-    kept = f"; {len(found.kept)} layers stay in float32" if found.kept else ""
+    n_kept = len(found.kept)
+    stay = "layer stays" if n_kept == 1 else "layers stay"
+    kept = f"; {n_kept} {stay} in float32" if n_kept else ""
     return [
         f"{found.arithmetic} on {found.photos:,} validation photos ({found.engine}): accuracy "
         f"{100 * found.accuracy:.2f} % (float32: {100 * found.exact_accuracy:.2f} %), same answer "
