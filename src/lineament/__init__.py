@@ -2,8 +2,9 @@
 
 The verbs are functions of this package, imported when first used: ``prepare``, ``audit``,
 ``train`` with ``load_recipe``, ``preview`` and ``find_rate``, ``study``, ``list_runs``, ``curves``,
-``evaluate``, ``compare``, ``explain``, ``explain_dataset``, ``report``, ``export`` and the class
-``Predictor``; each verb's options are one configuration class.
+``evaluate``, ``compare``, ``explain``, ``explain_dataset``, ``report``, ``export``,
+``export_head``, ``extend`` and the classes ``Predictor`` and ``HeadedPredictor``; what a verb can
+be told is its configuration class.
 """
 
 import importlib
@@ -14,9 +15,11 @@ from lineament.core.version import __version__
 if TYPE_CHECKING:
     from lineament.explanation.explain import ExplainConfig, explain
     from lineament.exporting.export import export
+    from lineament.exporting.heads import export_head
     from lineament.preparation.build import prepare
     from lineament.preparation.config import PrepareConfig
     from lineament.reporting.training_page import curves
+    from lineament.runtime.headed import HeadedPredictor
     from lineament.runtime.predictor import Predictor
     from lineament.training.augmentation.preview import preview
     from lineament.training.find_rate import find_rate
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from lineament.workflow.comparing import CompareConfig, compare
     from lineament.workflow.evaluating import EvaluateConfig, evaluate
     from lineament.workflow.explaining import ExplainDatasetConfig, explain_dataset
+    from lineament.workflow.extending import extend
     from lineament.workflow.listing import list_runs
     from lineament.workflow.recounting import ReportConfig, report
     from lineament.workflow.studies.configuration import StudyConfig
@@ -40,6 +44,7 @@ _HOMES = {
     "ExplainConfig": "lineament.explanation.explain",
     "ExplainDatasetConfig": "lineament.workflow.explaining",
     "ReportConfig": "lineament.workflow.recounting",
+    "HeadedPredictor": "lineament.runtime.headed",
     "PrepareConfig": "lineament.preparation.config",
     "Predictor": "lineament.runtime.predictor",
     "TrainConfig": "lineament.training.recipe",
@@ -51,6 +56,8 @@ _HOMES = {
     "explain_dataset": "lineament.workflow.explaining",
     "report": "lineament.workflow.recounting",
     "export": "lineament.exporting.export",
+    "export_head": "lineament.exporting.heads",
+    "extend": "lineament.workflow.extending",
     "find_rate": "lineament.training.find_rate",
     "list_runs": "lineament.workflow.listing",
     "load_recipe": "lineament.training.recipes",
@@ -66,6 +73,7 @@ __all__ = [
     "EvaluateConfig",
     "ExplainConfig",
     "ExplainDatasetConfig",
+    "HeadedPredictor",
     "Predictor",
     "PrepareConfig",
     "ReportConfig",
@@ -79,6 +87,8 @@ __all__ = [
     "explain",
     "explain_dataset",
     "export",
+    "export_head",
+    "extend",
     "find_rate",
     "list_runs",
     "load_recipe",

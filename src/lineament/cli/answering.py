@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from lineament.artifacts.table import printable
+from lineament.cli.asking import Answers, Ask
 from lineament.core.errors import SHOWN_PLACES, DataError, ImageError
 from lineament.core.files import refusals
 from lineament.core.progress import Progress, tracked
@@ -15,7 +16,7 @@ from lineament.imaging.render import heated
 from lineament.runtime.answers import Answer
 from lineament.runtime.parquet_rows import ParquetRows
 from lineament.runtime.predictor import Predictor
-from lineament.runtime.rows import Row, TextRows, past_written
+from lineament.runtime.rows import OF_PHOTO, Row, TextRows, past_written
 from lineament.runtime.sources import Source, Sources
 
 UNKNOWN, UNSURE = "unknown", "unsure"
@@ -63,11 +64,50 @@ class Saying:
 
     def line(self, answer: Answer) -> str:
         """An answer as a line for a person."""
+        return f"{answer.source}\t{self.said(answer) or f'error: {answer.error}'}"
+
+    def said(self, answer: Answer) -> str:
+        """What is said to a photo, for a person; nothing where it cannot be read."""
         said = "\t".join(f"{name}\t{value:.4f}" for name, value in answer.top(self.top))
         word = self.label(answer)
         if word in (UNKNOWN, UNSURE) and word != answer.label:
             said = f"{word}\tnearest: {said}"
-        return f"{answer.source}\t{said or f'error: {answer.error}'}"
+        return said
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Telling:
+    """How the answers to a photo are told, one per head.
+
+    Attributes:
+        saying: How each is told.
+        heads: The heads' names; none where there is one answer, which needs no name.
+    """
+
+    saying: Saying
+    heads: tuple[str, ...] = ()
+
+    def row(self, answers: Answers) -> dict[str, object]:
+        """The answers to a photo as a row of a table."""
+        rows = [self.saying.row(answer) for answer in answers]
+        if not self.heads:
+            return rows[0]
+        said = [{key: value for key, value in row.items() if key not in OF_PHOTO} for row in rows]
+        return {
+            **{key: rows[0][key] for key in OF_PHOTO},
+            "heads": dict(zip(self.heads, said, strict=True)),
+        }
+
+    def line(self, answers: Answers) -> str:
+        """The answers to a photo as a line for a person."""
+        first = answers[0]
+        if not self.heads or first.error:
+            return self.saying.line(first)
+        said = (
+            f"{head}: {self.saying.said(answer)}"
+            for head, answer in zip(self.heads, answers, strict=True)
+        )
+        return "\t".join([first.source, *said])
 
 
 class Pace:
@@ -82,7 +122,7 @@ class Pace:
         """Count a row; one from before an interruption is not this run's speed."""
         self.photos += 1
         self.before += is_before
-        self.unknown += row["label"] == UNKNOWN != row["nearest"]
+        self.unknown += row.get("label") == UNKNOWN != row.get("nearest")
         if row["error"]:
             self.unreadable += 1
             if len(self._reasons) < SHOWN_PLACES:
@@ -137,22 +177,15 @@ def past(sources: Sources, tables: Sequence[TextRows], pace: Pace) -> int:
 
 
 def answers(
-    predictor: Predictor,
-    sources: Sources,
-    *,
-    count: int,
-    passed: int,
-    overlays: Path | None,
-    progress: Progress,
-) -> Iterator[Answer]:
+    ask: Ask, sources: Sources, *, passed: int, count: int, progress: Progress
+) -> Iterator[tuple[Source, Answers]]:
     """Answer photos in order.
 
     Args:
-        predictor: What answers.
+        ask: What answers photos as they come (`lineament.cli.asking`).
         sources: The photos.
-        count: How many they are.
         passed: How many of them, from the first on, are not to be answered.
-        overlays: A folder for a picture per photo of what spoke for its answer; ``None`` for none.
+        count: How many they are.
         progress: Who listens.
 
     Raises:
@@ -160,7 +193,6 @@ def answers(
     """
     left = sources.after(passed)
     waiting: deque[Source] = deque()
-
     is_left = True
 
     def contents() -> Iterator[Path | bytes | ImageError]:
@@ -175,51 +207,67 @@ def answers(
                     return  # those that wait are answered before another is read
         is_left = False
 
-    def found() -> Iterator[Answer]:
+    def found() -> Iterator[Answers]:
         while is_left:
-            # All of them choose the engine: what goes on is answered as what went before.
-            yield from predictor.predict(contents(), count=count)
+            yield from ask(contents(), count)
 
-    for number, answer in enumerate(
-        tracked(found(), progress, "predicting", count - passed), passed
-    ):
+    for said in tracked(found(), progress, "predicting", count - passed):
         source = waiting.popleft()
-        if overlays is not None and answer.probabilities is not None:
-            _write_overlay(predictor, source, number, overlays)
-        yield dataclasses.replace(answer, source=source.name)
+        yield source, tuple(dataclasses.replace(each, source=source.name) for each in said)
 
 
 def told(
-    found: Iterator[Answer],
-    saying: Saying,
+    found: Iterator[tuple[Source, Answers]],
+    telling: Telling,
     *,
     tables: Sequence[TextRows],
     parquet: ParquetRows | None,
-) -> Iterator[tuple[Answer, Row]]:
-    """Write each answer into every table, and hand it on with its row.
+) -> Iterator[tuple[Answers, Row]]:
+    """Write the answers to each photo into every table, and hand them on with their row.
 
     A table that is ahead of another, because an interruption came between the two, is not written
     to until the other has caught up.
     """
     behind = min((table.n_written for table in tables), default=0)
-    for number, answer in enumerate(found, behind):
-        row = saying.row(answer)
+    for number, (_, said) in enumerate(found, behind):
+        row = telling.row(said)
         for table in tables:
             if number >= table.n_written:
                 table.write(row)
         if parquet is not None:
             parquet.write(row)
-        yield answer, row
+        yield said, row
 
 
-def _write_overlay(predictor: Predictor, source: Source, number: int, folder: Path) -> None:
-    """Lay over a photo what spoke for its answer, in a file that the photo's number keeps apart."""
+def overlaid(
+    found: Iterator[tuple[Source, Answers]], predictor: Predictor, folder: Path, *, passed: int
+) -> Iterator[tuple[Source, Answers]]:
+    """Write a picture of what spoke for each answer, and hand the answers on.
+
+    Args:
+        found: The answers.
+        predictor: What answered.
+        folder: Where the pictures are written; a photo's number keeps its picture apart.
+        passed: How many photos came before.
+
+    Raises:
+        ArtifactError: The file system refuses.
+    """
+    for number, (source, said) in enumerate(found, passed):
+        if said[0].probabilities is not None:
+            _write_overlay(predictor, source, folder / f"{number:06d}-{_stem(source)}.jpg")
+        yield source, said
+
+
+def _stem(source: Source) -> str:
+    return printable(Path(source.name).stem)[:60]
+
+
+def _write_overlay(predictor: Predictor, source: Source, target: Path) -> None:
     assert not isinstance(source.content, ImageError)  # it was answered
     image = decode(source.content, short_side_px=predictor.preprocessing.needed_short_side_px)
     probabilities, activation = predictor.activation(image)
     picture = heated(image, activation[int(probabilities.argmax())], predictor.preprocessing)
-    stem = printable(Path(source.name).stem)[:60]
-    name = f"{number:06d}-{stem}.jpg"
-    with refusals(folder / name, flag="--activation"):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(encode_jpeg(picture))
+    with refusals(target, flag="--activation"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(encode_jpeg(picture))

@@ -1,5 +1,6 @@
 """``lineament export RUN --out model.onnx``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,15 +9,18 @@ import click
 from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.config import resolve
+from lineament.core.errors import UsageError
 from lineament.core.extras import require_all
 
 if TYPE_CHECKING:
     from lineament.artifacts.bundle import BundleCard
 
+SHOWN_DIGITS = 12  # of a hash: enough to see that two are not one
+
 
 @click.command()
 @click.argument("run", type=flags.PATH)
-@flags.writes("FILE.onnx", "The bundle; FILE.pt for TorchScript.")
+@flags.writes("FILE.onnx", "The bundle; FILE.pt for TorchScript, FILE.head for a head.")
 @click.option("--format", "kind", metavar="onnx|torchscript", help="What is written (onnx).")
 @click.option("--precision", metavar="fp32|bf16|int8", help="The arithmetic (fp32).")
 @click.option(
@@ -32,6 +36,12 @@ if TYPE_CHECKING:
     metavar="PHOTO",
     help="Prove engines on this photo too; it travels in the bundle.",
 )
+@click.option("--head-only", is_flag=True, help="Write the head, to be laid on a bundle.")
+@click.option(
+    "--without-unknown",
+    is_flag=True,
+    help='Of a head: leave out the megabytes that say when a photo is "unknown".',
+)
 @flags.settings
 @flags.common
 def command(
@@ -43,6 +53,8 @@ def command(
     max_drop: float | None,
     dataset: str | None,
     golden: tuple[str, ...],
+    head_only: bool,
+    without_unknown: bool,
     sets: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -51,6 +63,9 @@ def command(
     Refuses when an engine and PyTorch differ by more than 0.001 in any probability on the golden
     photos, which then travel in the file with their answers. A precision other than fp32 is
     measured on the validation split, and refused when it costs too much.
+
+    A head alone (`--head-only`) answers on any bundle with the same frozen backbone, and is refused
+    by every other.
     """
     require_all("train", purpose="Export")
     from lineament.exporting.config import ExportConfig
@@ -63,8 +78,13 @@ def command(
         "dataset": dataset,
         "golden": golden or None,
     }
-    config = resolve(ExportConfig, {}, given, sets=sets)
     console = Console(as_json=as_json)
+    if head_only or without_unknown:
+        given["--set"] = sets or None
+        _require_head(head_only, given)
+        _head(run, out, with_unknown=not without_unknown, overwrite=overwrite, console=console)
+        return
+    config = resolve(ExportConfig, {}, given, sets=sets)
     card = export(run, out, config=config, overwrite=overwrite, progress=ConsoleProgress())
     document = {
         "bundle": str(out),
@@ -79,6 +99,43 @@ def command(
     is_bundle = out.suffix == ".onnx"
     following = next_command("predict", out, "PHOTO...") if is_bundle else "load it with libtorch"
     console.result(document, "\n".join(lines), following=following)
+
+
+def _require_head(head_only: bool, given: Mapping[str, object]) -> None:
+    if not head_only:
+        raise UsageError(
+            "`--without-unknown` is for a head alone; a bundle ships what was tested.",
+            fix="Add `--head-only`, or let `predict --never-unknown` answer every photo.",
+        )
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        flag = f"--{named[0].lstrip('-').replace('_', '-')}"
+        raise UsageError(
+            f"`{flag}` is for a bundle; a head alone is written as it was trained.",
+            fix=f"Leave `{flag}` out, or choose it for the bundle that the head is laid on.",
+        )
+
+
+def _head(run: Path, out: Path, *, with_unknown: bool, overwrite: bool, console: Console) -> None:
+    from lineament.exporting.heads import export_head
+
+    card = export_head(
+        run, out, with_unknown=with_unknown, overwrite=overwrite, progress=ConsoleProgress()
+    )
+    document = {
+        "head": str(out),
+        "size_bytes": out.stat().st_size,
+        "classes": list(card.classes),
+        "backbone_sha256": card.backbone_sha256,
+        "parity": dict(card.parity),
+        "provenance": dict(card.provenance),
+    }
+    line = (
+        f"{out}: {len(card.classes)} classes, {out.stat().st_size / 1e3:,.0f} kB; a head of the "
+        f"backbone with sha256 {card.backbone_sha256[:SHOWN_DIGITS]}"
+    )
+    following = next_command("predict", out, "--backbone", "BUNDLE", "PHOTO...")
+    console.result(document, line, following=following)
 
 
 def _parity_line(card: "BundleCard") -> str:

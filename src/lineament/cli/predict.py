@@ -11,7 +11,7 @@ import click
 from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.errors import UsageError
-from lineament.core.files import require_free, sha256_file, write_text
+from lineament.core.files import require_free, write_text
 
 if TYPE_CHECKING:
     from lineament.cli.answering import Saying
@@ -48,6 +48,12 @@ SPOKEN_OF = 64  # photos from which on it is of interest how fast they were answ
     help="Also write a picture per photo of what spoke for its answer.",
 )
 @click.option(
+    "--backbone",
+    type=flags.PATH,
+    metavar="BUNDLE",
+    help="Lay heads (FILE.head ... in place of BUNDLE) on the backbone of this bundle.",
+)
+@click.option(
     "--engine", default="auto", metavar="auto|onnxruntime|openvino", help="What computes."
 )
 @click.option("--threads", type=int, metavar="N", help="Photos at once (one per core).")
@@ -67,6 +73,7 @@ def command(
     threshold: float,
     never_unknown: bool,
     activation: Path | None,
+    backbone: Path | None,
     engine: str,
     threads: int | None,
     resume: bool,
@@ -80,10 +87,13 @@ def command(
     is too unlike the training photos is answered "unknown", with the class that it is nearest to
     beside it. A file that cannot be read keeps its row, with the reason, and the exit code is then
     3. A run serves as well as a bundle. Needs no torch.
+
+    With `--backbone` the first names are of heads: `predict who.head mood.head --backbone b.onnx
+    PATH...` looks at each photo once, and each head answers.
     """
     from lineament.cli import answering
+    from lineament.cli.asking import open_asked, split_heads
     from lineament.runtime.parquet_rows import ParquetRows
-    from lineament.runtime.predictor import Predictor
     from lineament.runtime.rows import TextRows
     from lineament.runtime.sources import STDIN, Sources
     from lineament.runtime.submission import (
@@ -100,6 +110,9 @@ def command(
             "`--resume` goes on with rows of `--csv` or `--jsonl`, and with nothing else.",
             fix="Write one of these, and convert it when it is complete.",
         )
+    heads, paths = split_heads(model, paths)
+    if heads:
+        _require_rows(sample_file, activation)
     sources = Sources(named=paths, listed=_listed() if STDIN in paths else ())
     for flag, file in (("--csv", csv_file), ("--jsonl", jsonl), ("--parquet", parquet)):
         if file is not None:
@@ -107,14 +120,15 @@ def command(
     if activation is not None:
         require_free(activation, overwrite=overwrite or resume, flag="--activation")
     sample = None if sample_file is None else read_sample(sample_file)
-    predictor = Predictor(model, engine=engine, threads=threads)
+    asked = open_asked(model, heads, backbone, engine=engine, threads=threads)
     if sample is not None:
         # Before an hour of photos.
-        check_columns(sample, predictor.classes)
+        check_columns(sample, asked.classes[0])
         photo_of_each(sample, list(sources.names()))
     count = sources.count()
-    title = predictor.engine_for(count).title
-    saying = _saying(top, threshold, never_unknown, n_classes=len(predictor.classes))
+    title = asked.title(count)
+    saying = _saying(top, threshold, never_unknown, n_classes=asked.fewest_classes)
+    telling = answering.Telling(saying=saying, heads=asked.heads)
     console, progress, pace = Console(as_json=as_json), ConsoleProgress(), answering.Pace()
     # Where stdout is the screen that has the bar, answers go above it and not into it.
     say = progress.note if sys.stdout.isatty() and sys.stderr.isatty() else click.echo
@@ -122,15 +136,18 @@ def command(
     with contextlib.ExitStack() as stack:
         columnar = None
         if parquet is not None:
-            columnar = stack.enter_context(ParquetRows(parquet, top=top, overwrite=overwrite))
+            columnar = stack.enter_context(
+                ParquetRows(parquet, top=top, heads=asked.heads, overwrite=overwrite)
+            )
         tables = [
             stack.enter_context(
                 TextRows(
                     file,
                     top=top,
+                    heads=asked.heads,
                     as_csv=flag == "--csv",
                     depends_on={
-                        "model": _mark(model),
+                        "model": asked.mark,
                         "engine": title,
                         "top": top,
                         "threshold": threshold,
@@ -148,34 +165,34 @@ def command(
         passed = answering.past(sources, tables, pace)
         if passed:
             console.talk(f"continuing: {passed:,} of {count:,} rows are there")
-        found = answering.answers(
-            predictor,
-            sources,
-            count=count,
-            passed=passed,
-            overlays=activation,
-            progress=progress,
-        )
+        found = answering.answers(asked.ask, sources, passed=passed, count=count, progress=progress)
+        if activation is not None and asked.predictor is not None:
+            found = answering.overlaid(found, asked.predictor, activation, passed=passed)
         pace.begin()
-        for answer, row in answering.told(found, saying, tables=tables, parquet=columnar):
+        for said, row in answering.told(found, telling, tables=tables, parquet=columnar):
             pace.count(row)
             if sample is not None:
-                kept.append(answer)
+                kept.append(said[0])
             if as_json:
                 rows.append(row)
             else:
-                say(saying.line(answer))
+                say(telling.line(said))
     if sample is not None and csv_file is not None:
-        text, left_out = submission_text(sample, kept, predictor.classes)
+        text, left_out = submission_text(sample, kept, asked.classes[0])
         write_text(csv_file, text, overwrite=overwrite, flag="--csv")
         console.talk(
             f"{csv_file}: the {len(sample.ids):,} ids of {sample_file}"
             + (f"; photos that it does not ask for: {left_out:,}" if left_out else "")
         )
-    document = {"bundle": str(model), "classes": list(predictor.classes), "predictions": rows}
-    console.result(
-        document, following=next_command("explain", model, "PHOTO...", "--out", "overlays")
-    )
+    document: dict[str, object] = {"bundle": str(backbone or model), "predictions": rows}
+    if asked.heads:
+        document["classes"] = dict(zip(asked.heads, map(list, asked.classes), strict=True))
+    else:
+        document["classes"] = list(asked.classes[0])
+    following = next_command("explain", model, "PHOTO...", "--out", "overlays")
+    if heads:
+        following = next_command("card", backbone)
+    console.result(document, following=following)
     if pace.photos >= SPOKEN_OF:
         console.talk(pace.line(title))
     if pace.unknown:
@@ -197,6 +214,20 @@ def _listed() -> list[str]:
     return [os.fsdecode(name) for name in names if name]
 
 
+def _require_rows(sample: Path | None, activation: Path | None) -> None:
+    """Refuse what a head alone cannot give."""
+    if activation is not None:
+        raise UsageError(
+            "`--activation` needs a bundle: a head alone does not see where in a photo.",
+            fix="Name the run's bundle in place of its head.",
+        )
+    if sample is not None:
+        raise UsageError(
+            "`--submission` is answered by one bundle, and heads were named.",
+            fix="Name the run's bundle in place of its head.",
+        )
+
+
 def _saying(top: int, threshold: float, never_unknown: bool, *, n_classes: int) -> "Saying":
     from lineament.cli.answering import Saying
 
@@ -211,8 +242,3 @@ def _saying(top: int, threshold: float, never_unknown: bool, *, n_classes: int) 
             fix="Leave it out to answer however unsure the model is.",
         )
     return Saying(top=top, threshold=threshold, never_unknown=never_unknown)
-
-
-def _mark(model: Path) -> str:
-    """What tells one model from another."""
-    return sha256_file(model / "run.json" if model.is_dir() else model)

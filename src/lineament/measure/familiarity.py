@@ -90,6 +90,42 @@ class Familiarity:
         usual, far = np.quantile(self.distances(known).astype(np.float64), [USUAL, FAR])
         return dataclasses.replace(self, middle=float(usual), spread=float(far - usual) or 1.0)
 
+    def with_classes(self, embeddings: FloatArray, labels: NDArray[np.int64]) -> Self:
+        """Make classes known that nothing was learnt of.
+
+        What is said of known classes stays, so a photo is at least as familiar as before. The
+        distance to a new class is by what all classes have in common alone, about its mean. Of its
+        photos, each left out of that mean, half are at least as familiar as half of the known ones,
+        and 95 % as 95 %.
+
+        Args:
+            embeddings: Of photos of the new classes, ``float32 (N, D)``, at least two of each.
+            labels: Which of them, 0 to the number of new classes less 1, ``int64 (N,)``.
+
+        Raises:
+            UsageError: A new class has less than two photos.
+        """
+        counts = np.bincount(labels)
+        if not len(counts) or counts.min() < 2:
+            raise UsageError(
+                f"A new class is known from two photos or more, got {counts.tolist()}."
+            )
+        shared = self.shared.astype(np.float64)
+        columns, offsets = [], []
+        for label, n in enumerate(counts):
+            unit = _directions(embeddings[labels == label])
+            mean = unit.mean(axis=0)
+            without = (n * mean - unit) / (n - 1)
+            distances = ((unit - 2 * without) @ shared * unit).sum(axis=1)
+            usual, far = np.quantile(distances, [USUAL, FAR])
+            columns.append((2 * shared @ mean).astype(np.float16))
+            offsets.append(min(self.middle - usual, self.middle + self.spread - far))
+        return dataclasses.replace(
+            self,
+            towards=np.concatenate([self.towards, np.stack(columns, axis=1)], axis=1),
+            offsets=np.concatenate([self.offsets, np.asarray(offsets, dtype=np.float32)]),
+        )
+
 
 def fit_familiarity(
     embeddings: FloatArray, labels: NDArray[np.int64], *, n_classes: int

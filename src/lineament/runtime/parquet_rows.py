@@ -1,6 +1,8 @@
 """Parquet rows: answers in a Parquet file, group by group; it is there when it is complete."""
 
 import contextlib
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,6 +11,7 @@ from lineament.core.extras import require
 from lineament.core.files import atomic_file
 from lineament.runtime.rows import Row, cells, columns
 
+NUMBER = re.compile(r"(^|_)(confidence|familiarity)(_\d+)?$")  # a head's name may stand before it
 GROUP_ROWS = 10_000  # a few megabytes, and still thousands of rows per group to compress
 
 
@@ -18,6 +21,7 @@ class ParquetRows:
     Args:
         target: The file.
         top: Classes per row.
+        heads: Names of the heads, where several answer each photo.
         overwrite: Replace what stands there.
 
     Raises:
@@ -25,15 +29,16 @@ class ParquetRows:
         MissingExtraError: pyarrow is not installed.
     """
 
-    def __init__(self, target: Path, *, top: int, overwrite: bool) -> None:
+    def __init__(
+        self, target: Path, *, top: int, heads: Sequence[str] = (), overwrite: bool
+    ) -> None:
         self._target, self._top, self._overwrite = target, top, overwrite
         self._arrow = require("pyarrow", extra="report", purpose="Parquet")
         self._parquet = require("pyarrow.parquet", extra="report", purpose="Parquet")
-        numbers = ("confidence", "familiarity")
         self._schema = self._arrow.schema(
             [
-                (name, self._arrow.float64() if name.startswith(numbers) else self._arrow.string())
-                for name in columns(top)
+                (name, self._arrow.float64() if NUMBER.search(name) else self._arrow.string())
+                for name in columns(top, heads)
             ]
         )
         self._waiting: list[list[object]] = []

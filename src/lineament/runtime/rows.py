@@ -10,7 +10,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
@@ -21,32 +21,52 @@ from lineament.core.files import json_text, refusals, require_free
 
 # What every row has; `confidence` is that of `nearest`, the most probable class.
 COLUMNS = ("filename", "label", "confidence", "error", "familiarity", "nearest")
+OF_PHOTO = ("filename", "error")  # the others are said by each head anew
+SAID = tuple(name for name in COLUMNS if name not in OF_PHOTO)
 
 Row = Mapping[str, object]
 
 
 class Before(NamedTuple):
-    """What a row from before an interruption says."""
+    """What a row from before an interruption says; of several heads, what is said of the photo."""
 
     filename: str
-    label: str
     error: str
-    nearest: str
+    label: str = ""
+    nearest: str = ""
 
 
-def columns(top: int) -> list[str]:
-    """Names of a table's columns, with those of the second and further classes."""
+def columns(top: int, heads: Sequence[str] = ()) -> list[str]:
+    """Names of a table's columns.
+
+    Args:
+        top: Classes per row; the second and further ones have columns of their own.
+        heads: Names of the heads, where several answer each photo: what each says has its name
+            before it.
+    """
     further = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("label", "confidence")]
+    if heads:
+        return [*OF_PHOTO, *(f"{head}_{name}" for head in heads for name in (*SAID, *further))]
     return [*COLUMNS, *further]
 
 
 def cells(row: Row, top: int) -> list[object]:
     """The cells of a row, in the order of `columns`."""
+    heads = row.get("heads")
+    if heads is None:
+        return [row[name] for name in COLUMNS] + _further(row, top)
+    assert isinstance(heads, dict)  # made by the command line
+    line = [row[name] for name in OF_PHOTO]
+    for said in heads.values():
+        line += [said[name] for name in SAID] + _further(said, top)
+    return line
+
+
+def _further(row: Row, top: int) -> list[object]:
     ranked = row.get("top", [])
     assert isinstance(ranked, list)  # made by the command line
-    line = [row[name] for name in COLUMNS]
-    line += [value for entry in ranked[1:] for value in entry.values()]
-    return line + [None] * (len(columns(top)) - len(line))
+    values = [value for entry in ranked[1:] for value in entry.values()]
+    return values + [None] * (2 * (top - 1) - len(values))
 
 
 class TextRows:
@@ -55,6 +75,7 @@ class TextRows:
     Args:
         target: The file.
         top: Classes per row.
+        heads: Names of the heads, where several answer each photo.
         as_csv: CSV with a header; else a JSON object per line.
         depends_on: What rows depend on: the model and the settings.
         resume: Go on after the rows that an interruption left.
@@ -71,6 +92,7 @@ class TextRows:
         target: Path,
         *,
         top: int,
+        heads: Sequence[str] = (),
         as_csv: bool,
         depends_on: Mapping[str, object],
         resume: bool,
@@ -79,7 +101,7 @@ class TextRows:
     ) -> None:
         require_free(target, overwrite=overwrite, flag=flag)
         self._target, self._flag, self._overwrite = target, flag, overwrite
-        self._top, self._as_csv = top, as_csv
+        self._top, self._heads, self._as_csv = top, tuple(heads), as_csv
         self._partial = target.with_name(f"{target.name}.partial")
         self._statement = target.with_name(f"{target.name}.partial.json")
         stated = json_text(dict(depends_on))
@@ -96,7 +118,7 @@ class TextRows:
                 if self._is_empty:
                     self._file.truncate(0)
                     self._statement.write_text(stated, encoding="utf-8")
-                    self._write(row_text(columns(top)) if as_csv else "")
+                    self._write(row_text(columns(top, heads)) if as_csv else "")
             except OSError:
                 self._file.close()
                 self._discard()
@@ -114,8 +136,9 @@ class TextRows:
             with self._partial.open(newline="", encoding="utf-8") as file:
                 rows: Iterable[Mapping[str, str | None]]
                 rows = csv.DictReader(file) if self._as_csv else map(json.loads, file)
+                wanted = OF_PHOTO if self._heads else Before._fields
                 for row in rows:
-                    yield Before(*(row[name] or "" for name in Before._fields))
+                    yield Before(**{name: row[name] or "" for name in wanted})
         except (ValueError, LookupError, TypeError, csv.Error) as error:
             raise ArtifactError(
                 f"{self._partial} is damaged and cannot be gone on with.",

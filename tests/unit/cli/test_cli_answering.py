@@ -1,5 +1,6 @@
 """Answers pass through one by one: a million photos take no more memory than a hundred."""
 
+import json
 import pathlib
 import tracemalloc
 import zipfile
@@ -11,12 +12,10 @@ import numpy as np
 import pytest
 
 from lineament.cli import answering
-from lineament.cli.answering import Pace, Saying, answers, past, told
-from lineament.core.errors import ImageError
-from lineament.core.executor import LocalExecutor
+from lineament.cli.answering import Pace, Saying, Telling, answers, past, told
 from lineament.core.progress import QUIET
 from lineament.runtime.answers import Answer
-from lineament.runtime.predictor import Predictor
+from lineament.runtime.predictor import Image
 from lineament.runtime.rows import TextRows
 from lineament.runtime.sources import Sources
 
@@ -24,19 +23,18 @@ MANY = 30_000
 BOUND_BYTES = 300_000  # whatever is kept of each photo takes more
 CLASSES = ("cat", "dog")
 PROBABILITIES = np.array([0.75, 0.25], dtype=np.float32)
+TELLING = Telling(saying=Saying())
+WHO_AND_MOOD = Telling(saying=Saying(), heads=("who", "mood"))
 
 
-class Fake(Predictor):
-    """Answers everything alike, several ahead as the real one, and notes what waits."""
+class Fake:
+    """Answers everything alike, several ahead as a predictor does, and notes what waits."""
 
     def __init__(self) -> None:
-        self.executor = LocalExecutor(workers=2)
         self.taken: list[int] = []
-        self.counts: set[int | None] = set()
+        self.counts: set[int] = set()
 
-    def predict(  # type: ignore[override]
-        self, photos: Iterable[Path | bytes | ImageError], *, count: int | None = None
-    ) -> Iterator[Answer]:
+    def __call__(self, photos: Iterable[Image], count: int) -> Iterator[tuple[Answer, ...]]:
         self.counts.add(count)
         taken: list[int] = []
         for photo in photos:
@@ -49,8 +47,8 @@ class Fake(Predictor):
         yield from (self._one() for _ in taken)
 
     @staticmethod
-    def _one() -> Answer:
-        return Answer(source="#", probabilities=PROBABILITIES, classes=CLASSES)
+    def _one() -> tuple[Answer]:
+        return (Answer(source="#", probabilities=PROBABILITIES, classes=CLASSES),)
 
 
 class Many(Sequence[str]):
@@ -101,13 +99,13 @@ def table(path: Path, *, resume: bool = False) -> TextRows:
 
 
 def test_many_photos_are_answered_in_little_memory(tmp_path: Path) -> None:
-    sources, pace, saying = Sources(named=["-"], listed=Many()), Pace(), Saying()
+    sources, pace = Sources(named=["-"], listed=Many()), Pace()
     tracemalloc.start()
 
     with table(tmp_path / "t.csv") as rows:
         passed = past(sources, [rows], pace)
-        found = answers(Fake(), sources, count=MANY, passed=passed, overlays=None, progress=QUIET)
-        for _, row in told(found, saying, tables=[rows], parquet=None):
+        found = answers(Fake(), sources, count=MANY, passed=passed, progress=QUIET)
+        for _, row in told(found, TELLING, tables=[rows], parquet=None):
             pace.count(row)
             if pace.photos == MANY:
                 kept = tracemalloc.take_snapshot()
@@ -141,9 +139,11 @@ def test_of_large_members_few_wait_at_once(tmp_path: Path, monkeypatch: pytest.M
             archive.writestr(f"{number:02d}.jpg", bytes(2000))
     sources, fake = Sources(named=[str(tmp_path / "p.zip")]), Fake()
 
-    found = answers(fake, sources, count=20, passed=0, overlays=None, progress=QUIET)
+    found = answers(fake, sources, count=20, passed=0, progress=QUIET)
 
-    assert [each.source[-6:] for each in found] == [f"{number:02d}.jpg" for number in range(20)]
+    assert [each.source[-6:] for _, (each,) in found] == [
+        f"{number:02d}.jpg" for number in range(20)
+    ]
     assert max(fake.taken) == 6000
     assert sum(fake.taken) == 40_000
 
@@ -154,7 +154,7 @@ def test_small_members_wait_as_many_as_there_is_room(tmp_path: Path) -> None:
             archive.writestr(f"{number:02d}.jpg", bytes(2000))
     sources, fake = Sources(named=[str(tmp_path / "p.zip")]), Fake()
 
-    list(answers(fake, sources, count=20, passed=0, overlays=None, progress=QUIET))
+    list(answers(fake, sources, count=20, passed=0, progress=QUIET))
 
     assert fake.taken == [16_000, 16_000, 8_000]
 
@@ -162,9 +162,9 @@ def test_small_members_wait_as_many_as_there_is_room(tmp_path: Path) -> None:
 def test_engine_is_chosen_by_all_photos_and_not_by_those_that_are_left(tmp_path: Path) -> None:
     fake, sources = Fake(), Sources(named=["-"], listed=[f"{number}.jpg" for number in range(9)])
 
-    found = list(answers(fake, sources, count=9, passed=7, overlays=None, progress=QUIET))
+    found = list(answers(fake, sources, count=9, passed=7, progress=QUIET))
 
-    assert [each.source for each in found] == ["7.jpg", "8.jpg"]
+    assert [each.source for _, (each,) in found] == ["7.jpg", "8.jpg"]
     assert fake.counts == {9}
 
 
@@ -177,8 +177,8 @@ def test_table_that_is_ahead_waits_for_the_other(tmp_path: Path) -> None:
 
     with table(tmp_path / "a.csv", resume=True) as a, table(tmp_path / "b.jsonl", resume=True) as b:
         passed = past(sources, [a, b], pace)
-        found = answers(Fake(), sources, count=5, passed=passed, overlays=None, progress=QUIET)
-        told_of = [each.source for each, _ in told(found, Saying(), tables=[a, b], parquet=None)]
+        found = answers(Fake(), sources, count=5, passed=passed, progress=QUIET)
+        told_of = [each.source for (each,), _ in told(found, TELLING, tables=[a, b], parquet=None)]
 
     assert (passed, pace.before) == (1, 1)
     assert told_of == listed[1:]
@@ -187,9 +187,9 @@ def test_table_that_is_ahead_waits_for_the_other(tmp_path: Path) -> None:
         assert [text.count(each) for each in listed] == [1] * 5
 
 
-def _write(rows: TextRows, names: list[str]) -> None:
+def _write(rows: TextRows, names: list[str], telling: Telling = TELLING) -> None:
     for name in names:
-        rows.write(Saying().row(answer(name)))
+        rows.write(telling.row(tuple(answer(name) for _ in telling.heads or ("",))))
     raise RuntimeError("killed")
 
 
@@ -230,3 +230,75 @@ def test_rows_from_before_are_not_this_runs_speed() -> None:
 
     assert pace.photos == 8
     assert pace.line("ONNX Runtime").startswith("1 photos in ")
+
+
+def test_several_heads_say_theirs_in_one_row() -> None:
+    row = WHO_AND_MOOD.row((answer(), answer(is_unknown=True)))
+
+    assert list(row) == ["filename", "error", "heads"]
+    heads = row["heads"]
+    assert isinstance(heads, dict)
+    assert {name: said["label"] for name, said in heads.items()} == {
+        "who": "cat",
+        "mood": "unknown",
+    }
+
+
+def test_several_heads_say_theirs_in_one_line() -> None:
+    line = WHO_AND_MOOD.line((answer(), answer(is_unknown=True)))
+
+    assert line == "a.jpg\twho: cat\t0.7500\tmood: unknown\tnearest: cat\t0.7500"
+
+
+def test_several_heads_give_one_reason() -> None:
+    bad = answer(error="empty file")
+
+    assert WHO_AND_MOOD.line((bad, bad)) == "a.jpg\terror: empty file"
+
+
+def test_one_head_needs_no_name() -> None:
+    assert TELLING.row((answer(),)) == Saying().row(answer())
+    assert TELLING.line((answer(),)) == "a.jpg\tcat\t0.7500"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_rows_of_several_heads_are_gone_on_with(tmp_path: Path, suffix: str) -> None:
+    def opened(*, resume: bool) -> TextRows:
+        return TextRows(
+            tmp_path / f"t{suffix}",
+            top=2,
+            heads=("who", "mood"),
+            as_csv=suffix == ".csv",
+            depends_on={},
+            resume=resume,
+            overwrite=False,
+            flag="--csv",
+        )
+
+    telling = Telling(saying=Saying(top=2), heads=("who", "mood"))
+    row = telling.row((answer("b.jpg"), answer("b.jpg")))
+    with pytest.raises(RuntimeError), opened(resume=False) as rows:
+        _write(rows, ["a.jpg"], telling)
+    sources, pace = Sources(named=["-"], listed=["a.jpg", "b.jpg"]), Pace()
+
+    with opened(resume=True) as rows:
+        passed = past(sources, [rows], pace)
+        rows.write(row)
+
+    assert (passed, pace.before) == (1, 1)
+    written = (tmp_path / f"t{suffix}").read_text(encoding="utf-8").splitlines()
+    if suffix == ".csv":
+        assert written[0] == (
+            "filename,error,who_label,who_confidence,who_familiarity,who_nearest,who_label_2,"
+            "who_confidence_2,mood_label,mood_confidence,mood_familiarity,mood_nearest,"
+            "mood_label_2,mood_confidence_2"
+        )
+        assert written[1:] == [
+            f"{name}.jpg,,cat,0.75,,cat,dog,0.25,cat,0.75,,cat,dog,0.25" for name in "ab"
+        ]
+    else:
+        assert [json.loads(line)["filename"] for line in written] == ["a.jpg", "b.jpg"]
+        assert json.loads(written[1])["heads"]["mood"]["top"][1] == {
+            "label": "dog",
+            "confidence": 0.25,
+        }
