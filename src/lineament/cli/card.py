@@ -11,6 +11,7 @@ from lineament.cli.console import Console, next_command
 
 if TYPE_CHECKING:
     from lineament.artifacts.bundle import BundleCard
+    from lineament.artifacts.head import HeadCard
 
 SHOWN_CLASSES = 20  # more are counted
 LABEL_COLUMNS = 13
@@ -23,35 +24,34 @@ def command(bundle: Path, as_json: bool) -> None:
     """Say what BUNDLE is, from what data, how good, and under which licence its weights stand.
 
     Reads the file alone: no engine is started. `--json` gives the whole card but the golden photos.
+    A head alone (`FILE.head`) has a card as well.
     """
     from lineament.artifacts.bundle import read_bundle
+    from lineament.artifacts.head import SUFFIX, read_head
 
-    _, card = read_bundle(bundle)
-    document = card.as_dict()
-    document["golden"] = [photo.name for photo in card.golden]
+    if bundle.suffix == SUFFIX:
+        _, head = read_head(bundle)
+        document, facts = head.as_dict(), _head_facts(head)
+        following = next_command("predict", bundle, "--backbone", "BUNDLE", "PHOTO...")
+    else:
+        _, card = read_bundle(bundle)
+        document, facts = card.as_dict(), _facts(card)
+        document["golden"] = [photo.name for photo in card.golden]
+        following = next_command("verify", bundle)
     lines = [f"{bundle} ({bundle.stat().st_size / 1e6:.1f} MB)"]
-    lines += [f"{label:{LABEL_COLUMNS}}{text}" for label, text in _facts(card)]
-    console = Console(as_json=as_json)
-    console.result(document, "\n".join(lines), following=next_command("verify", bundle))
+    lines += [f"{label:{LABEL_COLUMNS}}{text}" for label, text in facts]
+    Console(as_json=as_json).result(document, "\n".join(lines), following=following)
 
 
 def _facts(card: "BundleCard") -> Iterator[tuple[str, str]]:
-    stated = card.provenance
     yield "classes", _listed(card.classes)
-    backbone = _mapping(stated.get("backbone"))
-    weights = backbone.get("tag") or backbone.get("weights", "unknown")
-    yield "backbone", f"{backbone.get('name', 'unknown')}, weights {weights}"
-    yield "licence", f"{backbone.get('licence') or 'not stated'} (of the backbone's weights)"
-    dataset = _mapping(stated.get("dataset"))
-    yield "trained on", _dataset_text(dataset)
-    recipe = f"mode {stated.get('mode', 'unknown')}, seed {stated.get('seed', 'unknown')}"
-    yield "training", recipe + (", mirrored view" if stated.get("mirrored_view") else "")
+    yield from _made_of(card.provenance)
     spec = card.preprocessing
     yield (
         "input",
         f"photos of any size, seen at {spec.size_px} px ({spec.fit}, {spec.interpolation})",
     )
-    yield "validation", _validation_text(_mapping(stated.get("validation")))
+    yield "validation", _validation_text(_mapping(card.provenance.get("validation")))
     if card.precision is not None:
         found = card.precision
         yield (
@@ -60,14 +60,54 @@ def _facts(card: "BundleCard") -> Iterator[tuple[str, str]]:
             f"validation photos, {100 * found.exact_accuracy:.2f} % in float32, same answer for "
             f"{100 * found.agreement:.2f} %",
         )
-    threshold = card.unknown_threshold
-    yield (
-        "unknown",
-        "never said" if threshold is None else f"said where familiarity is below {threshold:.3f}",
-    )
+    yield "unknown", _unknown_text(card.unknown_threshold)
     yield "proved", _proved_text(card)
+    yield "made by", _made_by_text(card.provenance)
+
+
+def _head_facts(card: "HeadCard") -> Iterator[tuple[str, str]]:
+    yield "classes", _listed(card.classes)
+    yield "laid on", f"a bundle whose backbone has sha256 {card.backbone_sha256}"
+    yield from _made_of(card.provenance)
+    steps = card.provenance.get("extended")
+    for step in steps if isinstance(steps, list) else []:
+        yield "extended", _extended_text(_mapping(step))
+    yield "validation", _validation_text(_mapping(card.provenance.get("validation")))
+    yield "unknown", _unknown_text(card.unknown_threshold)
+    yield "made by", _made_by_text(card.provenance)
+
+
+def _made_of(stated: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    backbone = _mapping(stated.get("backbone"))
+    weights = backbone.get("tag") or backbone.get("weights", "unknown")
+    yield "backbone", f"{backbone.get('name', 'unknown')}, weights {weights}"
+    yield "licence", f"{backbone.get('licence') or 'not stated'} (of the backbone's weights)"
+    dataset = _mapping(stated.get("dataset"))
+    yield "trained on", _dataset_text(dataset)
+    recipe = f"mode {stated.get('mode', 'unknown')}, seed {stated.get('seed', 'unknown')}"
+    yield "training", recipe + (", mirrored view" if stated.get("mirrored_view") else "")
+
+
+def _unknown_text(threshold: float | None) -> str:
+    return "never said" if threshold is None else f"said where familiarity is below {threshold:.3f}"
+
+
+def _made_by_text(stated: Mapping[str, object]) -> str:
     versions = _mapping(stated.get("exported_with"))
-    yield "made by", f"Lineament {versions.get('lineament', 'unknown')}"
+    return f"Lineament {versions.get('lineament', 'unknown')}"
+
+
+def _extended_text(step: Mapping[str, object]) -> str:
+    added = ", ".join(f"{name} ({count} photos)" for name, count in _mapping(step["added"]).items())
+    judged = [
+        f"{found['right']} of {found['photos']} validation photos of {which} classes right "
+        f"(before: {found['right_before']})"
+        for which in ("old", "new")
+        if (found := _mapping(step.get(which)))
+    ]
+    return "; ".join(
+        [f"by {added}", *(judged or ["no validation photos, so nothing was measured"])]
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
