@@ -12,6 +12,7 @@ from lineament.preparation.inspection.registration import (
     coarse,
     fine,
     middle,
+    shifted,
     whole,
 )
 
@@ -115,3 +116,54 @@ def test_flat_pictures_are_measured_without_a_warning() -> None:
 
     assert np.isfinite(laid(flat, flat).grain).all()
     assert whole(flat, flat, in_place(2)).tolist() == pytest.approx([0, 0], abs=1e-3)
+
+
+def drawing(*, noise: int, at: int = 0) -> Pictures:
+    """A plain square whose noise is its own, moved down and right by so many pixels."""
+    square = np.full((64, 64), 90, dtype=np.float32)
+    square[20:44, 16:40] = 200
+    square += np.random.default_rng(noise).normal(0, 2, square.shape).astype(np.float32)
+    return np.roll(square, (at, at), axis=(0, 1))[None]
+
+
+def test_a_shift_is_found_by_noise_that_edges_drown() -> None:
+    fresh = np.random.default_rng(9).normal(0, 1, (1, 64, 64)).astype(np.float32)
+
+    place, peak = shifted(drawing(noise=1), drawing(noise=1, at=3) + fresh)
+
+    # x' = x + shift in halves of the side: 3 pixels of 32, and the copy shows what lies before.
+    assert place[0].tolist() == pytest.approx([1, -3 / 32, 1, -3 / 32], abs=0.004)
+    assert peak[0] > 0.5
+
+
+def test_a_shift_by_half_a_pixel_is_found() -> None:
+    photo = scene(1)
+
+    place, _ = shifted(little(photo), little(np.roll(photo, (2, 0), axis=(0, 1))))
+
+    assert place[0].tolist() == pytest.approx([1, 0, 1, -0.5 / 32], abs=0.005)
+
+
+def test_other_noise_on_equal_edges_has_no_grain_where_a_shift_lays_it() -> None:
+    one, other = drawing(noise=1), drawing(noise=2, at=3)
+
+    place, _ = shifted(one, other)
+
+    assert abs(agreement(one, other, place).grain[0]) < 0.14
+
+
+def test_no_pairs_have_no_shift() -> None:
+    none = np.zeros((0, 64, 64), dtype=np.float32)
+
+    place, peak = shifted(none, none)
+
+    assert (place.shape, peak.shape) == ((0, 4), (0,))
+
+
+def test_flat_pictures_have_a_shift_of_no_weight() -> None:
+    flat = np.full((2, 64, 64), 7, dtype=np.float32)
+
+    place, peak = shifted(flat, flat)
+
+    assert np.isfinite(place).all()
+    assert peak.tolist() == [0, 0]

@@ -110,9 +110,16 @@ def test_what_cannot_be_decoded_is_a_reason(tmp_path: Path) -> None:
 
 
 def test_a_strip_longer_than_jpeg_allows_is_a_reason(tmp_path: Path) -> None:
+    Image.new("RGB", (65_520, 2)).save(tmp_path / "a.png")
+    assert rewrite([tmp_path / "a.png"], size_px=256) == [
+        Unreadable(reason="too long for a JPEG (65520 x 2 pixels)")
+    ]
+
+
+def test_a_strip_longer_than_any_photo_is_a_reason(tmp_path: Path) -> None:
     Image.new("RGB", (66_000, 2)).save(tmp_path / "a.png")
     assert rewrite([tmp_path / "a.png"], size_px=256) == [
-        Unreadable(reason="too long for a JPEG (66000 x 2 pixels)")
+        Unreadable(reason="absurdly large (66000 x 2 pixels)")
     ]
 
 
