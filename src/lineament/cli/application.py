@@ -94,7 +94,11 @@ def run(arguments: Sequence[str]) -> int:
         said = "nothing was left half written."
         if "prepare" in arguments[:1]:
             said = "the same command continues where it stopped."
-        elif "predict" in arguments[:1] and {"--csv", "--jsonl"} & set(arguments):
+        elif (
+            "predict" in arguments[:1]
+            and {"--csv", "--jsonl"} & set(arguments)
+            and "--video" not in arguments  # frames are answered anew
+        ):
             said = "the same command with `--resume` continues where it stopped."
         click.echo(f"interrupted; {said}", err=True)
         return INTERRUPTED

@@ -25,6 +25,7 @@ class Asked:
         ask: Answers photos, of which there are so many, in order.
         title: What computes so many.
         classes: Class names, by head.
+        unknown_thresholds: By head, the least familiarity of what is known; ``None`` where all is.
         heads: Names of the heads; none where there is one answer, which needs no name.
         mark: What tells it from another model.
         predictor: The bundle's or run's own; ``None`` of heads.
@@ -33,6 +34,7 @@ class Asked:
     ask: Ask
     title: Callable[[int], str]
     classes: tuple[tuple[str, ...], ...]
+    unknown_thresholds: tuple[float | None, ...]
     heads: tuple[str, ...] = ()
     mark: str
     predictor: Predictor | None = None
@@ -41,6 +43,12 @@ class Asked:
     def fewest_classes(self) -> int:
         """How many classes each head tells apart at least."""
         return min(map(len, self.classes))
+
+    def described(self) -> dict[str, object]:
+        """The classes, for ``--json``: by name where several heads answer."""
+        if self.heads:
+            return {"classes": dict(zip(self.heads, map(list, self.classes), strict=True))}
+        return {"classes": list(self.classes[0])}
 
 
 def split_heads(model: Path, paths: tuple[str, ...]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
@@ -100,6 +108,7 @@ def open_asked(
         ask=lambda photos, _: predictor.predict(photos),
         title=lambda _: predictor.engine.title,
         classes=tuple(head.card.classes for head in predictor.heads),
+        unknown_thresholds=tuple(head.unknown_threshold for head in predictor.heads),
         heads=names if len(names) > 1 else (),
         mark=" ".join(_mark(each) for each in (*heads, backbone)),
     )
@@ -114,6 +123,7 @@ def _of_bundle(predictor: Predictor, mark: str) -> Asked:
         ask=ask,
         title=lambda count: predictor.engine_for(count).title,
         classes=(predictor.classes,),
+        unknown_thresholds=(predictor.unknown_threshold,),
         mark=mark,
         predictor=predictor,
     )

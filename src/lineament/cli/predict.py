@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from lineament.core.files import require_free, write_text
 if TYPE_CHECKING:
     from lineament.cli.answering import Saying
 
+SMOOTH_S = 0.5  # shorter than a look lasts, and a dozen frames
 SPOKEN_OF = 64  # photos from which on it is of interest how fast they were answered
 
 
@@ -57,6 +59,22 @@ SPOKEN_OF = 64  # photos from which on it is of interest how fast they were answ
     "--engine", default="auto", metavar="auto|onnxruntime|openvino", help="What computes."
 )
 @click.option("--threads", type=int, metavar="N", help="Photos at once (one per core).")
+@click.option("--video", type=flags.PATH, metavar="FILE", help="Answer each frame of a video.")
+@click.option("--camera", type=int, metavar="N", help="Answer camera N until Ctrl-C.")
+@click.option(
+    "--out-video",
+    type=flags.PATH,
+    metavar="FILE",
+    help="Also write the frames with their answers on them (.mp4, .avi).",
+)
+@click.option(
+    "--smooth",
+    "smooth_s",
+    type=float,
+    metavar="SECONDS",
+    help=f"Of frames: smooth answers over so long ({SMOOTH_S:g}; 0 does not).",
+)
+@click.option("--seconds", type=float, metavar="N", help="Of frames: end after so long.")
 @click.option("--resume", is_flag=True, help="Go on with the --csv or --jsonl of an interruption.")
 @click.option("--overwrite", is_flag=True, help="Replace the files that are written.")
 @flags.common
@@ -76,6 +94,11 @@ def command(
     backbone: Path | None,
     engine: str,
     threads: int | None,
+    video: Path | None,
+    camera: int | None,
+    out_video: Path | None,
+    smooth_s: float | None,
+    seconds: float | None,
     resume: bool,
     overwrite: bool,
     as_json: bool,
@@ -90,9 +113,13 @@ def command(
 
     With `--backbone` the first names are of heads: `predict who.head mood.head --backbone b.onnx
     PATH...` looks at each photo once, and each head answers.
+
+    With `--video` or `--camera` there is no PATH: each frame is a row, and a line tells of each
+    change of the label.
     """
     from lineament.cli import answering
     from lineament.cli.asking import open_asked, split_heads
+    from lineament.cli.filming import Film, Filming, tell_film
     from lineament.runtime.parquet_rows import ParquetRows
     from lineament.runtime.rows import TextRows
     from lineament.runtime.sources import STDIN, Sources
@@ -113,25 +140,58 @@ def command(
     heads, paths = split_heads(model, paths)
     if heads:
         _require_rows(sample_file, activation)
-    sources = Sources(named=paths, listed=_listed() if STDIN in paths else ())
+    of_frames = video is not None or camera is not None
+    photos_only = {
+        "--submission": sample_file,
+        "--parquet": parquet,
+        "--activation": activation,
+        "--resume": resume or None,
+    }
+    frames_only = {"--out-video": out_video, "--smooth": smooth_s, "--seconds": seconds}
+    _require_photos_or_frames(video, camera, paths, photos_only, frames_only)
+    if not of_frames:
+        sources = Sources(named=paths, listed=_listed() if STDIN in paths else ())
     for flag, file in (("--csv", csv_file), ("--jsonl", jsonl), ("--parquet", parquet)):
         if file is not None:
             require_free(file, overwrite=overwrite, flag=flag)
     if activation is not None:
         require_free(activation, overwrite=overwrite or resume, flag="--activation")
     sample = None if sample_file is None else read_sample(sample_file)
+    if out_video is not None:
+        require_free(out_video, overwrite=overwrite, flag="--out-video")
     asked = open_asked(model, heads, backbone, engine=engine, threads=threads)
     if sample is not None:
         # Before an hour of photos.
         check_columns(sample, asked.classes[0])
         photo_of_each(sample, list(sources.names()))
-    count = sources.count()
-    title = asked.title(count)
     saying = _saying(top, threshold, never_unknown, n_classes=asked.fewest_classes)
     telling = answering.Telling(saying=saying, heads=asked.heads)
     console, progress, pace = Console(as_json=as_json), ConsoleProgress(), answering.Pace()
     # Where stdout is the screen that has the bar, answers go above it and not into it.
     say = progress.note if sys.stdout.isatty() and sys.stderr.isatty() else click.echo
+    described = {"bundle": str(backbone or model), **asked.described()}
+    if of_frames:
+        filming = Filming(
+            video=video,
+            camera=camera,
+            out=out_video,
+            smooth_s=SMOOTH_S if smooth_s is None else smooth_s,
+            seconds=seconds,
+        )
+        film = Film(asked, filming, telling, overwrite=overwrite)
+        tell_film(
+            film,
+            {"--csv": csv_file, "--jsonl": jsonl},
+            described,
+            top=top,
+            overwrite=overwrite,
+            console=console,
+            progress=progress,
+            say=say,
+        )
+        return
+    count = sources.count()
+    title = asked.title(count)
     kept, rows = [], []
     with contextlib.ExitStack() as stack:
         columnar = None
@@ -184,15 +244,10 @@ def command(
             f"{csv_file}: the {len(sample.ids):,} ids of {sample_file}"
             + (f"; photos that it does not ask for: {left_out:,}" if left_out else "")
         )
-    document: dict[str, object] = {"bundle": str(backbone or model), "predictions": rows}
-    if asked.heads:
-        document["classes"] = dict(zip(asked.heads, map(list, asked.classes), strict=True))
-    else:
-        document["classes"] = list(asked.classes[0])
     following = next_command("explain", model, "PHOTO...", "--out", "overlays")
     if heads:
         following = next_command("card", backbone)
-    console.result(document, following=following)
+    console.result({**described, "predictions": rows}, following=following)
     if pace.photos >= SPOKEN_OF:
         console.talk(pace.line(title))
     if pace.unknown:
@@ -212,6 +267,38 @@ def _listed() -> list[str]:
     given = sys.stdin.buffer.read()
     names = given.split(b"\0") if b"\0" in given else given.replace(b"\r\n", b"\n").split(b"\n")
     return [os.fsdecode(name) for name in names if name]
+
+
+def _require_photos_or_frames(
+    video: Path | None,
+    camera: int | None,
+    paths: tuple[str, ...],
+    photos_only: Mapping[str, object],
+    frames_only: Mapping[str, object],
+) -> None:
+    """Refuse flags that mean nothing together."""
+    source = "--video" if video is not None else "--camera"
+    if video is not None and camera is not None:
+        raise UsageError("`--video` and `--camera` were both given.", fix="Leave one out.")
+    if video is None and camera is None:
+        named = [flag for flag, value in frames_only.items() if value is not None]
+        if named:
+            raise UsageError(
+                f"`{named[0]}` is for frames, and no video was named.",
+                fix="Add `--video FILE` or `--camera 0`.",
+            )
+        return
+    if paths:
+        raise UsageError(
+            f"`{source}` was given, and {paths[0]} as well.",
+            fix=f"Answer photos without `{source}`.",
+        )
+    named = [flag for flag, value in photos_only.items() if value is not None]
+    if named:
+        raise UsageError(
+            f"`{named[0]}` is for photos, and `{source}` was given.",
+            fix="Write rows with `--csv` or `--jsonl`, and pictures with `--out-video`.",
+        )
 
 
 def _require_rows(sample: Path | None, activation: Path | None) -> None:

@@ -22,6 +22,7 @@ from lineament.core.files import json_text, refusals, require_free
 # What every row has; `confidence` is that of `nearest`, the most probable class.
 COLUMNS = ("filename", "label", "confidence", "error", "familiarity", "nearest")
 OF_PHOTO = ("filename", "error")  # the others are said by each head anew
+OF_FRAME = ("frame", "seconds")  # before all others, where rows are of a video's frames
 SAID = tuple(name for name in COLUMNS if name not in OF_PHOTO)
 
 Row = Mapping[str, object]
@@ -36,27 +37,34 @@ class Before(NamedTuple):
     nearest: str = ""
 
 
-def columns(top: int, heads: Sequence[str] = ()) -> list[str]:
+def columns(top: int, heads: Sequence[str] = (), *, of_frames: bool = False) -> list[str]:
     """Names of a table's columns.
 
     Args:
         top: Classes per row; the second and further ones have columns of their own.
         heads: Names of the heads, where several answer each photo: what each says has its name
             before it.
+        of_frames: Whether the rows are of a video's frames.
     """
+    first = OF_FRAME if of_frames else ()
     further = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("label", "confidence")]
     if heads:
-        return [*OF_PHOTO, *(f"{head}_{name}" for head in heads for name in (*SAID, *further))]
-    return [*COLUMNS, *further]
+        return [
+            *first,
+            *OF_PHOTO,
+            *(f"{head}_{name}" for head in heads for name in (*SAID, *further)),
+        ]
+    return [*first, *COLUMNS, *further]
 
 
 def cells(row: Row, top: int) -> list[object]:
     """The cells of a row, in the order of `columns`."""
     heads = row.get("heads")
+    line = [row[name] for name in OF_FRAME if name in row]
     if heads is None:
-        return [row[name] for name in COLUMNS] + _further(row, top)
+        return line + [row[name] for name in COLUMNS] + _further(row, top)
     assert isinstance(heads, dict)  # made by the command line
-    line = [row[name] for name in OF_PHOTO]
+    line += [row[name] for name in OF_PHOTO]
     for said in heads.values():
         line += [said[name] for name in SAID] + _further(said, top)
     return line
@@ -76,6 +84,7 @@ class TextRows:
         target: The file.
         top: Classes per row.
         heads: Names of the heads, where several answer each photo.
+        of_frames: Whether the rows are of a video's frames.
         as_csv: CSV with a header; else a JSON object per line.
         depends_on: What rows depend on: the model and the settings.
         resume: Go on after the rows that an interruption left.
@@ -93,6 +102,7 @@ class TextRows:
         *,
         top: int,
         heads: Sequence[str] = (),
+        of_frames: bool = False,
         as_csv: bool,
         depends_on: Mapping[str, object],
         resume: bool,
@@ -118,7 +128,9 @@ class TextRows:
                 if self._is_empty:
                     self._file.truncate(0)
                     self._statement.write_text(stated, encoding="utf-8")
-                    self._write(row_text(columns(top, heads)) if as_csv else "")
+                    self._write(
+                        row_text(columns(top, heads, of_frames=of_frames)) if as_csv else ""
+                    )
             except OSError:
                 self._file.close()
                 self._discard()

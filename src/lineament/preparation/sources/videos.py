@@ -7,7 +7,6 @@ asked for, each video once from its beginning to its end.
 import bisect
 import dataclasses
 import math
-import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -18,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.core.errors import ImageError, UsageError
-from lineament.core.extras import require
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.imaging.decode import IMAGE_SUFFIXES
+from lineament.imaging.opencv import quiet_opencv
 from lineament.preparation.sources.layout import read_layout
 from lineament.preparation.sources.listing import Candidate, Content, Layout
 from lineament.preparation.sources.scan import Found, find_files
@@ -137,11 +136,7 @@ class _Frames:
 
 
 def _opencv() -> ModuleType:
-    # What its decoders say of a damaged video goes into our own reasons; read at its first use.
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    opencv = require("cv2", extra="video", purpose="reading videos")
-    opencv.utils.logging.setLogLevel(opencv.utils.logging.LOG_LEVEL_SILENT)
-    return opencv
+    return quiet_opencv("reading videos")
 
 
 def _is_video(relative: str) -> bool:
