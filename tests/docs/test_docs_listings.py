@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
 from lineament.cli.application import run
+from lineament.runtime.video_writing import VideoWriter
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(f"docs/how-to/{each.name}" for each in ROOT.glob("docs/how-to/*.md"))]
@@ -36,6 +37,8 @@ READY = {  # what a page's reader has made with the pages before it
     "docs/how-to/explain.md": ("dataset", "run"),
     "docs/how-to/report.md": ("dataset", "run"),
     "docs/how-to/ship.md": ("run",),
+    "docs/how-to/heads.md": ("run",),
+    "docs/how-to/video.md": ("model.onnx",),
     "docs/how-to/kaggle.md": ("model.onnx",),
 }
 RECIPES = {  # how that is made
@@ -51,7 +54,7 @@ PER_CLASS = 70  # leaves ten test photos of each class, below which evaluation w
 EXPRESSIONS = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
 WORLD = (
     *("photos", "camera", "faces", "divided", "flat", "labels.csv", "natural", "celeba", "grown"),
-    *("hard.csv", "messy", "sample.csv"),
+    *("hard.csv", "messy", "sample.csv", "clip.mp4"),
 )
 
 FENCE = re.compile(r"^```(console|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -188,6 +191,11 @@ def draw_world(folder: Path, draw: Draw) -> None:
     for number in range(1, 81):
         put(f"celeba/{number:06d}.jpg", 500 + number, 3, 96)
     draw_mess(folder, changed)
+    photos = [np.asarray(Image.open(folder / f"photos/{name}/01.jpg")) for name in ("cat", "dog")]
+    with VideoWriter(folder / "clip.mp4", fps=10, overwrite=False, flag="") as writer:
+        for photo in photos:
+            for _ in range(20):
+                writer.write(photo)
 
 
 def brighter(photo: Image.Image) -> Image.Image:

@@ -67,7 +67,8 @@ class VideoFile:
         MissingExtraError: OpenCV is not installed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
+        path = Path(path)
         module = quiet_opencv("reading videos")
         if not path.is_file():
             raise DataError(f"{path} is no file.", fix="Name a video, such as clip.mp4.")
