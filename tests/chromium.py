@@ -16,6 +16,8 @@ FLAGS = [
     "--disable-background-networking",
     "--remote-debugging-pipe",
 ]
+# What a test serves itself is all that there is.
+NO_NETWORK = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 # The protocol's pipes are the descriptors 3 and 4 of the browser; ours may be these two as well.
 ON_PIPES = (
     "import os, sys; os.dup2({}, 50); os.dup2({}, 51); os.dup2(50, 3); os.dup2(51, 4); "
@@ -34,7 +36,7 @@ class Browser:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-c", ON_PIPES.format(child_reads, child_writes)),
-                *(chromium, *FLAGS, "--host-resolver-rules=MAP * ~NOTFOUND"),
+                *(chromium, *FLAGS, f"--host-resolver-rules={NO_NETWORK}"),
                 *(f"--user-data-dir={folder / 'profile'}", "about:blank"),
             ],
             pass_fds=(child_reads, child_writes),
@@ -83,14 +85,20 @@ class Browser:
     def show(self, text: str) -> None:
         page = self.folder / "page.html"
         page.write_text(text, encoding="utf-8")
+        self.visit(page.as_uri())
+
+    def visit(self, url: str) -> None:
         self.run("window.onbeforeunload = null")
         self.events.clear()
         # A fresh address each time: nothing that was decided before is asked about.
-        self.tell("Page.navigate", url=f"{page.as_uri()}?{self._n}")
+        self.tell("Page.navigate", url=f"{url}?{self._n}")
         self.wait("Page.loadEventFired")
 
-    def run(self, script: str) -> Any:
-        answer = self.tell("Runtime.evaluate", expression=script, returnByValue=True)
+    def run(self, script: str, *, waits: bool = False) -> Any:
+        """Evaluate an expression; ``waits`` for what the promise that it is will give."""
+        answer = self.tell(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=waits
+        )
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
