@@ -30,6 +30,9 @@ TEST = "test="
 @click.option("--extend", metavar="DATASET", help="Keep the photos of DATASET in their splits.")
 @click.option("--labels", metavar="FILE", help="A table that labels the photos of a folder.")
 @click.option("--label-column", metavar="NAME", help="The column of a table that is the label.")
+@click.option(
+    "--one-class", is_flag=True, default=None, help="Accept a single class, to extend a head by."
+)
 @click.option("--unlabelled", is_flag=True, default=None, help="Photos without labels, to predict.")
 @click.option("--fps", type=float, help="Frames per second of videos in class folders (1).")
 @click.option("--exclude-class", multiple=True, metavar="NAME", help="Leave a class out.")
@@ -56,6 +59,7 @@ def command(
     extend: str | None,
     labels: str | None,
     label_column: str | None,
+    one_class: bool | None,
     unlabelled: bool | None,
     fps: float | None,
     exclude_class: tuple[str, ...],
@@ -94,6 +98,7 @@ def command(
             "extend": extend,
             "labels": labels,
             "label_column": label_column,
+            "one_class": one_class,
             "unlabelled": unlabelled,
             "fps": fps,
             "exclude_class": exclude_class or None,
@@ -118,11 +123,16 @@ def command(
             following=next_command("predict", "BUNDLE", out),
         )
         return
+    following = next_command("train", out, "--out", out.parent / "run")
+    if len(dataset.classes) == 1:
+        following = next_command(
+            *("extend", "HEAD", out, "--backbone", "BUNDLE"), *("--out", "more.head")
+        )
     console.result(
         document,
         f"{out}: {len(dataset.classes)} classes, {sum(counts.values())} photos "
         f"({', '.join(f'{name} {count}' for name, count in counts.items())})",
-        following=next_command("train", out, "--out", out.parent / "run"),
+        following=following,
     )
 
 

@@ -175,12 +175,13 @@ def apply_decisions(
     return _with(layout, kept, out)
 
 
-def require_usable(layout: Layout, source: str) -> None:
+def require_usable(layout: Layout, source: str, *, one_class: bool = False) -> None:
     """Refuse classes that cannot be learned or named.
 
     Args:
         layout: What is to be read; photos without labels are always usable.
         source: The source, for error texts.
+        one_class: Whether one class alone will do.
 
     Raises:
         DataError: No photo is left, a class name cannot be a folder's name, there is one class
@@ -209,11 +210,11 @@ def require_usable(layout: Layout, source: str) -> None:
             fix="Merge or rename them, as in `--merge cat=cat,Cat`.",
         )
     _require_same_classes(layout.candidates, layout.given)
-    if len(layout.classes) == 1:
+    if len(layout.classes) == 1 and not one_class:
         raise DataError(
             f"{source} holds one class only, {layout.classes[0]}; a classifier needs two or more.",
             fix="Put the photos of each class in a folder of their own, all in one folder; or add "
-            "a class with `--add NAME=FOLDER`.",
+            "a class with `--add NAME=FOLDER`; for `lineament extend`, `--one-class` will do.",
         )
 
 

@@ -61,6 +61,7 @@ class PrepareConfig(Config):
     add: tuple[str, ...] = option((), help="folders of further photos of one class, `class=folder`")
     labels: str | None = option(None, help="a table that labels the photos of a folder")
     label_column: str | None = option(None, help="the column of a table that is the label")
+    one_class: bool = option(False, help="accept a single class, as `lineament extend` does")
     unlabelled: bool = option(False, help="take photos without labels, wherever they lie")
     fps: float | None = option(
         None, help="frames taken of each second of video", minimum=0.001, maximum=1000

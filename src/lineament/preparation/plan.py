@@ -70,7 +70,7 @@ def make_plan(
         layout = apply_decisions(layout, decisions, name=config.decisions, rules=rules)
     layout = apply_rules(layout, rules)
     if divided:
-        require_usable(layout, source.name)
+        require_usable(layout, source.name, one_class=config.one_class)
         if not layout.classes:
             _require_undivided(config)
     given = dict(layout.given)

@@ -26,6 +26,7 @@ from lineament.artifacts.run import (
     write_run,
 )
 from lineament.artifacts.watching import NOBODY, Beginning, Memory, Watcher
+from lineament.core.errors import DataError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.files import atomic_folder, require_free
 from lineament.core.machine import machine, versions
@@ -135,6 +136,12 @@ def train(
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     if recipe.fold is not None:
         data = data.fold(recipe.fold)
+    if len(data.classes) == 1:
+        raise DataError(
+            f"{data.root} has one class only, {data.classes[0]}; a classifier needs two or more.",
+            fix="Prepare it with photos of other classes, or extend a head by it: `lineament "
+            "extend`.",
+        )
     where = executor or LocalExecutor()
     checkpoints = Checkpoints(out, _identity(recipe, data), writes=is_main_process())
     state = checkpoints.begin(resume=resume, overwrite=overwrite)

@@ -263,8 +263,12 @@ def test_one_class_is_refused() -> None:
     assert refusal(DataError, lambda: require_usable(layout_of("cat/1", "cat/2"), "photos")) == (
         "photos holds one class only, cat; a classifier needs two or more.\n"
         "  fix: Put the photos of each class in a folder of their own, all in one folder; or add "
-        "a class with `--add NAME=FOLDER`."
+        "a class with `--add NAME=FOLDER`; for `lineament extend`, `--one-class` will do."
     )
+
+
+def test_one_class_is_enough_where_it_is_said() -> None:
+    require_usable(layout_of("cat/1", "cat/2"), "photos", one_class=True)
 
 
 def test_no_photo_at_all_is_refused() -> None:
