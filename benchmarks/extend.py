@@ -36,8 +36,8 @@ def linked(people: list[Path], to: Path, *, most: int | None = None) -> Path:
     return to
 
 
-def judged(heads: list[Path], bundle: Path, photos: list[tuple[Path, str]]) -> list[list[float]]:
-    """By head, the share of right answers and of answers called unknown."""
+def judged(heads: list[Path], bundle: Path, photos: list[tuple[Path, str]]) -> list[list[int]]:
+    """By head, how many answers are right, and how many are called unknown."""
     answers = list(HeadedPredictor(heads, bundle).predict([path for path, _ in photos]))
     names = [name for _, name in photos]
     return [
@@ -85,15 +85,16 @@ def row(count: int, data: Dataset, new: list[Path], work: Path, head: Path, bund
     test = [(data.path(each), each.class_name) for each in data.samples("test")]
     seconds, heads, found = [], [head], [0, 0, 0]
     for person in new:
-        photos = linked([person], work / person.name / "photos", most=count)
-        # All but one to learn from: a validation photo measures, and is not learned.
-        config = PrepareConfig(split=(1 - 1.01 / count, 1.01 / count, 0.0), one_class=True)
+        photos = linked([person], work / person.name / "photos", most=count + 1)
+        # One more than are learned: a validation split has at least one.
+        share = 1.01 / (count + 1)
+        config = PrepareConfig(split=(1 - share, share, 0.0), one_class=True)
         dataset = prepare(photos, work / person.name / "dataset", config=config)
         heads.append(work / f"{person.name}.head")
         began = time.perf_counter()
         extend(head, dataset, heads[-1], backbone=bundle)
         seconds.append(time.perf_counter() - began)
-        rest = [(photo, person.name) for photo in sorted(person.iterdir())[count:]]
+        rest = [(photo, person.name) for photo in sorted(person.iterdir())[count + 1 :]]
         ((right, unknown),) = judged(heads[-1:], bundle, rest)
         found = [found[0] + right, found[1] + unknown, found[2] + len(rest)]
     before, *after = judged(heads, bundle, test)
