@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 
 import click
+from bundle_page import bundle_page
 
 import lineament
 from lineament.artifacts import (
@@ -332,6 +333,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "backbones.md": backbones_page,
     "python.md": python_page,
     "artifacts.md": artifacts_page,
+    "bundle.md": lambda: bundle_page(MARK, _table, _meanings),
 }
 
 
@@ -469,12 +471,17 @@ def _fields_table(kind: type) -> str:
         for node in body.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     }
-    meanings = dict(_entries(kind.__doc__, ("Attributes", "Args")))
+    meanings = _meanings(kind)
     names = [each.name for each in dataclasses.fields(kind)]
     if not meanings:
         return _table(["field", "type"], [[f"`{name}`", f"`{types[name]}`"] for name in names])
     rows = [[f"`{name}`", f"`{types[name]}`", meanings.get(name, "")] for name in names]
     return _table(["field", "type", "meaning"], rows)
+
+
+def _meanings(kind: type) -> dict[str, str]:
+    """What the docstring of a dataclass says of each field."""
+    return dict(_entries(kind.__doc__, ("Attributes", "Args")))
 
 
 # Docstrings

@@ -13,7 +13,7 @@ from lineament.explanation.explain import explain
 from lineament.imaging.decode import decode
 from lineament.runtime.predictor import Predictor
 
-STORED = sorted(Path(__file__).parent.glob("bundle-schema-*.onnx"))
+STORED = sorted(Path(__file__).parent.glob("bundle-schema-[0-9].onnx"))
 IDS = [path.stem for path in STORED]
 
 

@@ -40,6 +40,7 @@ READY = {  # what a page's reader has made with the pages before it
     "docs/how-to/heads.md": ("run",),
     "docs/how-to/video.md": ("model.onnx",),
     "docs/how-to/kaggle.md": ("model.onnx",),
+    "docs/how-to/browser.md": ("model.onnx",),
 }
 RECIPES = {  # how that is made
     "dataset": ("prepare", "photos", "--out", "dataset"),
@@ -191,11 +192,11 @@ def draw_world(folder: Path, draw: Draw) -> None:
     for number in range(1, 81):
         put(f"celeba/{number:06d}.jpg", 500 + number, 3, 96)
     draw_mess(folder, changed)
-    photos = [np.asarray(Image.open(folder / f"photos/{name}/01.jpg")) for name in ("cat", "dog")]
+    scenes = [np.asarray(Image.open(folder / f"photos/{name}/01.jpg")) for name in ("cat", "dog")]
     with VideoWriter(folder / "clip.mp4", fps=10, overwrite=False, flag="") as writer:
-        for photo in photos:
+        for scene in scenes:
             for _ in range(20):
-                writer.write(photo)
+                writer.write(scene)
 
 
 def brighter(photo: Image.Image) -> Image.Image:

@@ -19,6 +19,8 @@ from lineament.artifacts.onnx_file import content_sha256, join, read_model, spli
 from lineament.artifacts.plain import optional
 from lineament.artifacts.precision import FP32, INT8, Precision
 from lineament.artifacts.schema import check_stamp, class_names, field, positive, stamp
+from lineament.artifacts.tested import FiguresOnTest
+from lineament.artifacts.torchscript_card import refuse_torchscript
 from lineament.core.errors import ArtifactError
 from lineament.imaging.decode import decoding_rule
 from lineament.imaging.preprocess import Preprocessing
@@ -70,6 +72,8 @@ class BundleCard:
         content_sha256: Of the file without its metadata; empty in bundles of before that.
         backbone_sha256: Identity of what computes the embedding, so that a head can be laid on it;
             empty in bundles of before that.
+        tested: What the graph reached on test photos; ``None`` where no report was named at its
+            export.
     """
 
     classes: tuple[str, ...]
@@ -83,6 +87,7 @@ class BundleCard:
     precision: Precision | None = None
     content_sha256: str = ""
     backbone_sha256: str = ""
+    tested: FiguresOnTest | None = None
 
     @property
     def arithmetic(self) -> str:
@@ -122,6 +127,7 @@ class BundleCard:
             "messages": dict(self.messages),
             "decisions": self.decisions and dataclasses.asdict(self.decisions),
             "precision": self.precision and dataclasses.asdict(self.precision),
+            "tested": self.tested and dataclasses.asdict(self.tested),
             "content_sha256": self.content_sha256,
             "backbone_sha256": self.backbone_sha256,
             "golden": [
@@ -176,6 +182,7 @@ def read_card(metadata: Mapping[str, str], *, name: str) -> BundleCard:
         backbone_sha256=field(
             {"backbone_sha256": "", **document}, "backbone_sha256", str, name=name
         ),
+        tested=optional(FiguresOnTest, document, "tested", name=name),
     )
 
 
@@ -192,7 +199,9 @@ def read_bundle(path: Path) -> tuple[bytes, BundleCard]:
         ArtifactError: It cannot be read, is no bundle, is damaged or newer, or its graph was
             changed.
     """
-    graph, metadata = split(read_model(path), name=str(path))
+    data = read_model(path)
+    refuse_torchscript(data, name=str(path))
+    graph, metadata = split(data, name=str(path))
     card = read_card(metadata, name=str(path))
     if card.content_sha256 and card.content_sha256 != content_sha256(graph):
         raise ArtifactError(

@@ -18,7 +18,7 @@ VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5  # protobuf's wire types that a
 LONGEST_VARINT = 10
 
 
-class _NotProtobufError(Exception):
+class NotProtobufError(Exception):
     """The bytes are no protobuf message."""
 
 
@@ -38,18 +38,18 @@ def split(data: bytes, *, name: str) -> tuple[bytes, dict[str, str]]:
     kept: list[memoryview] = []
     metadata: dict[str, str] = {}
     view = memoryview(data)
-    fields = set()
+    numbers = set()
     try:
-        for number, kind, begin, inside, end in _fields(view):
-            fields.add(number)
+        for number, kind, begin, inside, end in fields(view):
+            numbers.add(number)
             if number == METADATA_PROPS and kind == DELIMITED:
                 key, value = _entry(view[inside:end])
                 metadata[key] = value
             else:
                 kept.append(view[begin:end])
-        if GRAPH not in fields:
-            raise _NotProtobufError
-    except (_NotProtobufError, UnicodeDecodeError) as error:
+        if GRAPH not in numbers:
+            raise NotProtobufError
+    except (NotProtobufError, UnicodeDecodeError) as error:
         raise ArtifactError(
             f"{name} is not an ONNX model.",
             fix="Name a bundle made by `lineament export`; the model comes before the photos.",
@@ -66,8 +66,8 @@ def join(model: bytes, metadata: Mapping[str, str]) -> bytes:
     """
     entries = []
     for key, value in metadata.items():
-        entry = _delimited(KEY, key.encode()) + _delimited(VALUE, value.encode())
-        entries.append(_delimited(METADATA_PROPS, entry))
+        entry = delimited(KEY, key.encode()) + delimited(VALUE, value.encode())
+        entries.append(delimited(METADATA_PROPS, entry))
     return model + b"".join(entries)
 
 
@@ -91,7 +91,7 @@ def content_sha256(model: bytes) -> str:
     return hashlib.sha256(model).hexdigest()
 
 
-def _fields(view: memoryview) -> Iterator[tuple[int, int, int, int, int]]:
+def fields(view: memoryview) -> Iterator[tuple[int, int, int, int, int]]:
     """Number, wire type, begin, begin of the content, and end of each part of a message."""
     at = 0
     while at < len(view):
@@ -109,15 +109,15 @@ def _fields(view: memoryview) -> Iterator[tuple[int, int, int, int, int]]:
             length, inside = _varint(view, at)
             at = inside + length
         else:
-            raise _NotProtobufError
+            raise NotProtobufError
         if number == 0 or at > len(view):
-            raise _NotProtobufError
+            raise NotProtobufError
         yield number, kind, begin, inside, at
 
 
 def _entry(view: memoryview) -> tuple[str, str]:
     found = {KEY: "", VALUE: ""}
-    for number, kind, _, inside, end in _fields(view):
+    for number, kind, _, inside, end in fields(view):
         if number in found and kind == DELIMITED:
             found[number] = bytes(view[inside:end]).decode()
     return found[KEY], found[VALUE]
@@ -132,10 +132,11 @@ def _varint(view: memoryview, at: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << (7 * place)
         if byte < 0x80:
             return value, at + place + 1
-    raise _NotProtobufError
+    raise NotProtobufError
 
 
-def _delimited(number: int, content: bytes) -> bytes:
+def delimited(number: int, content: bytes) -> bytes:
+    """Write a part of a message: its number, its length, its content."""
     return _as_varint(number << 3 | DELIMITED) + _as_varint(len(content)) + content
 
 

@@ -24,20 +24,23 @@ def command(bundle: Path, as_json: bool) -> None:
     """Say what BUNDLE is, from what data, how good, and under which licence its weights stand.
 
     Reads the file alone: no engine is started. `--json` gives the whole card but the golden photos.
-    A head alone (`FILE.head`) has a card as well.
+    A head alone (`FILE.head`) and a TorchScript (`FILE.pt`) have a card as well.
     """
-    from lineament.artifacts.bundle import read_bundle
+    from lineament.artifacts.bundle import read_bundle, read_card
     from lineament.artifacts.head import SUFFIX, read_head
+    from lineament.artifacts.onnx_file import read_model
+    from lineament.artifacts.torchscript_card import torchscript_metadata
 
     if bundle.suffix == SUFFIX:
         _, head = read_head(bundle)
         document, facts = head.as_dict(), _head_facts(head)
         following = next_command("predict", bundle, "--backbone", "BUNDLE", "PHOTO...")
     else:
-        _, card = read_bundle(bundle)
+        scripted = torchscript_metadata(read_model(bundle))
+        card = read_card(scripted, name=str(bundle)) if scripted else read_bundle(bundle)[1]
         document, facts = card.as_dict(), _facts(card)
         document["golden"] = [photo.name for photo in card.golden]
-        following = next_command("verify", bundle)
+        following = "load it with libtorch" if scripted else next_command("verify", bundle)
     lines = [f"{bundle} ({bundle.stat().st_size / 1e6:.1f} MB)"]
     lines += [f"{label:{LABEL_COLUMNS}}{text}" for label, text in facts]
     Console(as_json=as_json).result(document, "\n".join(lines), following=following)
@@ -51,6 +54,9 @@ def _facts(card: "BundleCard") -> Iterator[tuple[str, str]]:
         "input",
         f"photos of any size, seen at {spec.size_px} px ({spec.fit}, {spec.interpolation})",
     )
+    yield "test", _test_text(card)
+    for warning in card.tested.warnings if card.tested is not None else ():
+        yield "beware", warning
     yield "validation", _validation_text(_mapping(card.provenance.get("validation")))
     if card.precision is not None:
         found = card.precision
@@ -133,8 +139,34 @@ def _validation_text(found: Mapping[str, object]) -> str:
     value, low, high = (100 * float(str(accuracy[key])) for key in ("value", "low", "high"))
     return (
         f"accuracy {value:.2f} % ({low:.2f} to {high:.2f}) on the {found.get('photos')} photos "
-        "that chose the model; for a test, `lineament evaluate`"
+        "that chose the model"
     )
+
+
+def _test_text(card: "BundleCard") -> str:
+    found = card.tested
+    if found is None:
+        return "not stated; measure it with `lineament evaluate`, state it with `export --report`"
+    own = _mapping(card.provenance.get("dataset")).get("fingerprint") == found.fingerprint
+    where = (
+        "the dataset's own test split"
+        if own
+        else f"the dataset {found.dataset} (fingerprint {found.fingerprint[:16]}...)"
+    )
+    accuracy = found.headline.get("accuracy")
+    value = (
+        f"accuracy {100 * accuracy.value:.2f} % ({100 * accuracy.low:.2f} to "
+        f"{100 * accuracy.high:.2f})"
+        if accuracy is not None
+        else f"{found.right:,} right"
+    )
+    looks = found.evaluations
+    times = f", looked at {_times(looks)}" if looks is not None else ""
+    return f"{value} on {found.photos:,} photos of {where}{times}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _proved_text(card: "BundleCard") -> str:

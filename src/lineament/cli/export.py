@@ -31,6 +31,11 @@ SHOWN_DIGITS = 12  # of a hash: enough to see that two are not one
 )
 @click.option("--dataset", metavar="DATASET", help="Where the run's dataset is now.")
 @click.option(
+    "--report",
+    metavar="REPORT",
+    help="What `evaluate` wrote of the run; the bundle then states how good it is.",
+)
+@click.option(
     "--golden",
     multiple=True,
     metavar="PHOTO",
@@ -52,6 +57,7 @@ def command(
     precision: str | None,
     max_drop: float | None,
     dataset: str | None,
+    report: str | None,
     golden: tuple[str, ...],
     head_only: bool,
     without_unknown: bool,
@@ -76,6 +82,7 @@ def command(
         "precision": precision,
         "max_drop": max_drop,
         "dataset": dataset,
+        "report": report,
         "golden": golden or None,
     }
     console = Console(as_json=as_json)

@@ -34,6 +34,11 @@ class ExportConfig(Config):
     dataset: str | None = option(
         None, help="The dataset, where it is no longer where the run was trained on it."
     )
+    report: str | None = option(
+        None,
+        help="The report of the run's evaluation on test photos, whose leading figures the bundle "
+        "then states.",
+    )
     golden: tuple[str, ...] = option(
         (),
         help="Photo files to prove engines with, beside the drawn ones. They travel in the bundle: "

@@ -1,5 +1,6 @@
 """Export: a run in, one file out; refused when it does not answer like the trained model."""
 
+import dataclasses
 from pathlib import Path
 
 import onnx
@@ -12,13 +13,19 @@ from lineament.artifacts.bundle import (
     with_card,
 )
 from lineament.artifacts.onnx_file import content_sha256
-from lineament.artifacts.precision import FP32
+from lineament.artifacts.precision import FP32, INT8
 from lineament.artifacts.run import Run
+from lineament.artifacts.tested import FiguresOnTest, read_tested, require_tested
 from lineament.core.errors import UsageError
 from lineament.core.files import atomic_file, require_free
 from lineament.core.machine import versions
 from lineament.core.progress import QUIET, Progress
-from lineament.exporting.certificate import certified, engines_here, photos_of
+from lineament.exporting.certificate import (
+    certified,
+    engines_here,
+    note_unable,
+    photos_of,
+)
 from lineament.exporting.config import SUFFIXES, TORCHSCRIPT, ExportConfig
 from lineament.exporting.parity import (
     MAX_FAMILIARITY_DIFFERENCE,
@@ -57,8 +64,8 @@ def export(
 
     Raises:
         UsageError: ``out`` does not end as its format does, or a golden photo cannot be read.
-        ArtifactError: The run is absent or damaged, its dataset is wanted and not there, or
-            ``out`` is in the way.
+        ArtifactError: The run is absent or damaged, its dataset is wanted and not there, ``out`` is
+            in the way, or the report is none of this graph on test photos.
         GateError: An engine and PyTorch differ by more than a thousandth in any probability or by
             more than a hundredth in familiarity; or a precision costs too much accuracy.
     """
@@ -70,9 +77,12 @@ def export(
     require_free(out, overwrite=overwrite)
     source = run if isinstance(run, Run) else Run.open(run)
     graph, files = source.graph_path.read_bytes(), photos_of(chosen.golden)
+    tested = read_tested(Path(chosen.report)) if chosen.report is not None else None
     progress.note("comparing PyTorch with other engines on the golden photos")
     model = load_classifier(source.card, source.weights_path)
     card = _exact_card(source, model, graph, files)
+    if chosen.precision != INT8:  # which makes another graph
+        card = _stating(card, tested, chosen)
     if chosen.format == TORCHSCRIPT:
         module = scripted(
             model,
@@ -83,9 +93,12 @@ def export(
         content = torchscript_file(module, card)
     else:
         engines = engines_here(graph, arithmetic=FP32, outputs=("probabilities", FAMILIARITY))
-        card = certified(card, engines, name=str(source.root))
+        note_unable(engines, progress=progress)
+        card = certified(card, engines.able, name=str(source.root), unable=engines.unable)
         if chosen.precision != FP32:
             graph, card = in_precision(source, graph, card, chosen, progress=progress)
+        if chosen.precision == INT8:
+            card = _stating(card, tested, chosen)
         content = with_card(graph, card)
     with atomic_file(out, overwrite=overwrite) as file:
         file.write(content)
@@ -127,6 +140,14 @@ def _exact_card(run: Run, model: Classifier, content: bytes, files: dict[str, by
             for name, data in files.items()
         ),
     )
+
+
+def _stating(card: BundleCard, tested: FiguresOnTest | None, config: ExportConfig) -> BundleCard:
+    """Say how good it is, if that was measured of this very graph."""
+    if tested is None:
+        return card
+    require_tested(tested, graph_sha256=card.content_sha256, name=str(config.report))
+    return dataclasses.replace(card, tested=tested)
 
 
 def _parity(parity: Parity) -> dict[str, object]:

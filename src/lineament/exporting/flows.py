@@ -1,7 +1,7 @@
 """Flows: what passes between the layers of a graph, measured on photos."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -12,7 +12,6 @@ from lineament.core.progress import QUIET, Progress, tracked
 from lineament.exporting.grids import Grid, best_grid
 from lineament.runtime.engines import OnnxRuntimeEngine
 
-CHANNELS = 1  # the axis of them, in everything that passes between layers
 DRAWN = 256  # values of a tensor and photo by which its grid is chosen
 
 
@@ -31,7 +30,7 @@ class Flow:
 
 def measured_flows(
     model: onnx.ModelProto,
-    tensors: Sequence[str],
+    tensors: Mapping[str, int],
     photos: Sequence[NDArray[np.uint8]],
     *,
     progress: Progress = QUIET,
@@ -40,10 +39,11 @@ def measured_flows(
 
     Args:
         model: The graph, from ``image``.
-        tensors: Names of what is looked at; each has its channels on axis 1.
+        tensors: Names of what is looked at, each with the axis of its channels.
         photos: Decoded photos, ``uint8 (H, W, 3)`` each; one or more.
         progress: Who listens.
     """
+    names = list(tensors)
     opened = onnx.ModelProto()
     opened.CopyFrom(model)
     del opened.graph.output[:]
@@ -57,17 +57,18 @@ def measured_flows(
     generator = np.random.default_rng(0)  # the same photos give the same graph
     sums: dict[str, NDArray[np.float64]] = {}
     for photo in tracked(photos, progress, "measuring what flows between layers", len(photos)):
-        for number, values in enumerate(engine.run(photo[None], tensors)):
+        for number, values in enumerate(engine.run(photo[None], names)):
             least[number] = min(least[number], values.min())
             greatest[number] = max(greatest[number], values.max())
-            drawn[tensors[number]].append(generator.choice(values.reshape(-1), DRAWN))
-            others = tuple(axis for axis in range(values.ndim) if axis != CHANNELS)
+            drawn[names[number]].append(generator.choice(values.reshape(-1), DRAWN))
+            channels = tensors[names[number]] % values.ndim
+            others = tuple(axis for axis in range(values.ndim) if axis != channels)
             mean = values.mean(axis=others, dtype=np.float64)
-            sums[tensors[number]] = sums.get(tensors[number], np.zeros(len(mean))) + mean
+            sums[names[number]] = sums.get(names[number], np.zeros(len(mean))) + mean
     return {
         name: Flow(
             grid=best_grid(least[number], greatest[number], np.concatenate(drawn[name])),
             means=sums[name] / len(photos),
         )
-        for number, name in enumerate(tensors)
+        for number, name in enumerate(names)
     }

@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from lineament.exporting.flows import CHANNELS, Flow
+from lineament.exporting.flows import Flow
 from lineament.exporting.grids import Grid
 from lineament.exporting.integers import layer_in_integers
 from lineament.exporting.wiring import Wiring, attribute
@@ -104,7 +104,7 @@ class _Writer:
             grid, channels = self._grid(name), len(self._flows[name].means)
             steps = self._constant(f"{name}/steps", np.full(channels, grid.step))
             zeros = self._constant(f"{name}/zeros", np.full(channels, grid.zero))
-            self._dequantise(f"{name}/bytes", steps, zeros, output, axis=CHANNELS)
+            self._dequantise(f"{name}/bytes", steps, zeros, output, axis=self._wiring.axis(name))
         return output
 
     def _write_integers(self, name: str, source: str, output: str) -> None:
@@ -121,8 +121,8 @@ class _Writer:
     def _in_integers(self, node: onnx.NodeProto) -> list[str]:
         """Write a layer's weights and bias, and name what they are read as."""
         weights, *bias = (numpy_helper.to_array(self._weights[name]) for name in node.input[1:])
-        is_product = node.op_type == "Gemm" and not attribute(node, "transB", default=0)
-        axis = 1 if is_product else 0  # where the output channels are
+        is_conv, is_turned = node.op_type == "Conv", attribute(node, "transB", default=0)
+        axis = 0 if is_conv or is_turned else 1  # where the output channels are
         layer = layer_in_integers(
             weights,
             bias[0] if bias else None,
@@ -131,11 +131,12 @@ class _Writer:
             groups=attribute(node, "group", default=1),
             axis=axis,
         )
+        written: list[tuple[str, NDArray[np.signedinteger], NDArray[np.float32], int]]
+        written = [("weights", layer.weights, layer.steps, axis)]
+        if node.op_type != "MatMul":  # it has none: the mean of what it gives is moved a little
+            written.append(("bias", layer.bias, layer.bias_steps, 0))
         names = []
-        for kind, values, steps, along in (
-            ("weights", layer.weights, layer.steps, axis),
-            ("bias", layer.bias, layer.bias_steps, 0),
-        ):
+        for kind, values, steps, along in written:
             own = f"{node.name}/{kind}"
             self._dequantise(
                 self._constant(f"{own}/integers", values),

@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from lineament.artifacts.bundle import FAMILIARITY, METADATA_KEY, BundleCard
+from lineament.artifacts.torchscript_card import ENTRY
 from lineament.models.scripted import OUTPUTS
-
-ENTRY = f"{METADATA_KEY}.json"  # of the card, in the file
 
 
 class TorchScriptEngine:

@@ -8,6 +8,8 @@ from onnx import helper
 from lineament.models.nodes import FEATURES, PIXELS
 
 FOLDED = ("Relu", "Clip")  # engines fold them into the node before: what flows is what they give
+MULTIPLY = ("Conv", "Gemm", "MatMul")
+CHANNELS, LAST = 1, -1  # axes of the channels: of photos and maps, and of rows of tokens
 
 
 class Wiring:
@@ -20,25 +22,37 @@ class Wiring:
     def __init__(self, model: onnx.ModelProto) -> None:
         for number, node in enumerate(model.graph.node):
             node.name = node.name or f"{node.op_type}_{number}"
-        self._constants = {each.name for each in model.graph.initializer}
+        self._constants = {each.name: tuple(each.dims) for each in model.graph.initializer}
         self._readers: dict[str, list[onnx.NodeProto]] = {}
         for node in model.graph.node:
             for name in node.input:
                 self._readers.setdefault(name, []).append(node)
         names = _backbone(model)
         inside = [node for node in model.graph.node if node.name in names]
-        self.layers = {node.name: node for node in inside if self._is_layer(node)}
+        self.multiplying = {node.name: node for node in inside if node.op_type in MULTIPLY}
+        self.layers = {
+            name: node for name, node in self.multiplying.items() if self._is_layer(node)
+        }
+        # What a matrix product gives goes on to a sum, a norm or a softmax: these stay in float32,
+        # and so does what they read.
         self._nodes = [
             node
             for node in inside
-            if node.name in self.layers or node.op_type in ("Add", "MaxPool")
+            if (node.name in self.layers and node.op_type != "MatMul")
+            or node.op_type in ("Add", "MaxPool")
         ]
 
     @property
-    def flows(self) -> list[str]:
-        """Names of all that may have to be written as integers."""
+    def flows(self) -> dict[str, int]:
+        """All that may have to be written as integers, each with the axis of its channels."""
         given = [node.input[0] for node in self.layers.values()]
-        return list(dict.fromkeys([*given, *(self.after(node) for node in self._nodes)]))
+        names = dict.fromkeys([*given, *self.integers(self.layers)])
+        return {name: self.axis(name) for name in names}
+
+    def axis(self, flow: str) -> int:
+        """Tell on which axis of a flow its channels are."""
+        readers = self._readers.get(flow, [])
+        return LAST if any(each.op_type == "MatMul" for each in readers) else CHANNELS
 
     def after(self, node: onnx.NodeProto) -> str:
         """Name what flows out of a node, or out of the activation that is folded into it."""
@@ -72,8 +86,15 @@ class Wiring:
 
     def _is_layer(self, node: onnx.NodeProto) -> bool:
         """Whether a node multiplies what flows by constant weights, and does no more than that."""
-        if node.op_type not in ("Conv", "Gemm") or not self._constants.issuperset(node.input[1:]):
+        if (
+            not all(name in self._constants for name in node.input[1:])
+            or node.input[0] in self._constants
+        ):
             return False
+        if node.op_type == "MatMul":
+            # Of one step for all tokens, and so of what nothing but matrix products reads as bytes.
+            readers = {each.op_type for each in self._readers[node.input[0]]}
+            return len(self._constants[node.input[1]]) == 2 and not readers & {"Conv", "Gemm"}
         plain = {"alpha": 1.0, "beta": 1.0, "transA": 0}
         return all(
             each.name not in plain or helper.get_attribute_value(each) == plain[each.name]

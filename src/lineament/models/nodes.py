@@ -33,7 +33,8 @@ class Nodes:
     ) -> str:
         """Add a node and name its only output."""
         name = output or self._name(kind.lower())
-        self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
+        # Called as what it gives, so that who looks at the graph can tell one from another.
+        self._nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
         return name
 
     def constant(self, values: NDArray[np.generic] | np.generic, name: str = "") -> str:

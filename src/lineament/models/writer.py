@@ -33,7 +33,10 @@ class Writer(Nodes):
         if not mirrored_view:
             return FEATURES
         halves = [self._name("half"), self._name("half")]
-        self._nodes.append(helper.make_node("Split", [FEATURES], halves, axis=0, num_outputs=2))
+        name = self._name("split")
+        self._nodes.append(
+            helper.make_node("Split", [FEATURES], halves, name=name, axis=0, num_outputs=2)
+        )
         both = self.node("Add", [halves[0], self._mirror(halves[1])])
         return self.node("Mul", [both, self.number(0.5)])
 

@@ -2,17 +2,26 @@
 
 import dataclasses
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lineament.artifacts.bundle import read_bundle, with_card
+from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.run import Run
 from lineament.runtime import benching
 
 Call = Callable[..., tuple[int, str, str]]
 STORED_BUNDLE = Path(__file__).parents[2] / "contract" / "bundle-schema-1.onnx"
+WHOLE_BUNDLE = STORED_BUNDLE.with_name("bundle-schema-1-fp32.onnx")
+
+
+def write_torchscript(path: Path, card: str) -> None:
+    """Write what torch would, as far as the card goes."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("m/extra/lineament.json", card)
 
 
 def test_card_says_what_the_bundle_is(call: Call, small_bundle: Path, small_run: Run) -> None:
@@ -45,6 +54,77 @@ def test_card_as_json_is_all_but_the_photos(call: Call, small_bundle: Path) -> N
     _, card = read_bundle(small_bundle)
     assert stated["golden"] == [photo.name for photo in card.golden]
     assert {**stated, "golden": []} == json.loads(json.dumps({**card.as_dict(), "golden": []}))
+
+
+def test_card_of_a_bundle_that_was_not_tested_says_how_to_state_it(
+    call: Call, small_bundle: Path
+) -> None:
+    _, said, _ = call("card", small_bundle)
+
+    assert (
+        "test         not stated; measure it with `lineament evaluate`, state it with "
+        "`export --report`\n"
+    ) in said
+
+
+def test_card_says_how_good_the_bundle_is_on_test_photos(call: Call) -> None:
+    _, said, _ = call("card", WHOLE_BUNDLE)
+
+    assert (
+        "test         accuracy 75.56 % (65.75 to 83.27) on 90 photos of the dataset's own test "
+        "split, looked at once\n"
+    ) in said
+
+
+def test_card_says_on_which_other_photos_it_was_tested_and_what_to_beware_of(
+    call: Call, tmp_path: Path
+) -> None:
+    graph, card = read_bundle(WHOLE_BUNDLE)
+    assert card.tested is not None
+    tested = dataclasses.replace(
+        card.tested,
+        dataset="field",
+        fingerprint="f00d" * 16,
+        evaluations=12,
+        warnings=("There are few.", "They are odd."),
+    )
+    (tmp_path / "m.onnx").write_bytes(with_card(graph, dataclasses.replace(card, tested=tested)))
+
+    _, said, _ = call("card", "m.onnx")
+
+    assert (
+        "on 90 photos of the dataset field (fingerprint f00df00df00df00d...), looked at 12 times\n"
+        "beware       There are few.\n"
+        "beware       They are odd.\n"
+    ) in said
+
+
+def test_card_of_a_torchscript_is_read_without_torch(call: Call, tmp_path: Path) -> None:
+    _, card = read_bundle(WHOLE_BUNDLE)
+    write_torchscript(tmp_path / "m.pt", card.metadata()["lineament"])
+
+    code, said, talked = call("card", "m.pt")
+
+    assert code == 0
+    assert "classes      3: disc, square, stripes\n" in said
+    assert talked == "next: load it with libtorch\n"
+
+
+@pytest.mark.parametrize("arguments", [("verify",), ("predict", "a.jpg"), ("bench",)])
+def test_torchscript_is_refused_where_a_bundle_is_wanted(
+    arguments: tuple[str, ...], call: Call, tmp_path: Path
+) -> None:
+    write_torchscript(tmp_path / "m.pt", "{}")
+    verb, *photos = arguments
+
+    code, said, talked = call(verb, "m.pt", *photos)
+
+    assert (code, said) == (4, "")
+    assert talked == (
+        "error: m.pt is a TorchScript, which programs with libtorch run; Lineament runs bundles.\n"
+        "  fix: Name the .onnx file of the same run, or make it with `lineament export`; "
+        "`lineament card m.pt` says which run that is.\n"
+    )
 
 
 def test_card_starts_no_engine(
@@ -158,6 +238,17 @@ def test_export_says_what_every_engine_answered(call: Call, small_run: Run) -> N
         "largest difference from PyTorch float32 in a probability on 13 golden photos: ONNX "
     )
     assert talked.splitlines()[-1] == "next: lineament predict m.onnx PHOTO..."
+
+
+def test_export_with_a_report_states_how_good_the_bundle_is(
+    call: Call, small_run: Run, drawn_dataset: Dataset
+) -> None:
+    call("evaluate", small_run.root, drawn_dataset.root, "--out", "report")
+
+    code, _, _ = call("export", small_run.root, "--out", "m.onnx", "--report", "report")
+
+    assert code == 0
+    assert "\ntest         accuracy " in call("card", "m.onnx")[1]
 
 
 def test_export_in_int8_says_what_it_costs(call: Call, small_run: Run) -> None:

@@ -1,6 +1,7 @@
 """A bundle is only made when every engine answers the golden photos as PyTorch does."""
 
 import dataclasses
+import importlib.util
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,17 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 from PIL import Image
 
 from lineament.artifacts.bundle import BundleCard, read_bundle
 from lineament.artifacts.run import Run
-from lineament.core.errors import GateError, UsageError
-from lineament.exporting.certificate import certified, photos_of
+from lineament.core.errors import ArtifactError, GateError, UsageError
+from lineament.core.progress import Quiet
+from lineament.exporting import certificate
+from lineament.exporting.certificate import certified, engines_here, photos_of
 from lineament.exporting.config import ExportConfig
 from lineament.exporting.export import export
 from lineament.exporting.golden import golden_files
-from lineament.runtime.engines import OnnxRuntimeEngine
+from lineament.runtime.engines import Engine, OnnxRuntimeEngine
 from lineament.runtime.predictor import Predictor
+
+needs_openvino = pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="openvino is not installed"
+)
 
 
 class Off:
@@ -81,6 +89,72 @@ def test_engine_beyond_the_limits_ends_the_export(
     )
     assert caught.value.at[0] == first
     assert len(caught.value.at) == len(card.golden)
+
+
+def unreadable() -> bytes:
+    """A graph with an operator that ONNX Runtime has and OpenVINO lacks."""
+    nodes = [
+        helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Cast", ["planes"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Det", ["pixels"], ["embedding"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "determinants",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", "H", "W", 3])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", "D"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+@needs_openvino
+def test_engine_that_lacks_an_operator_is_named_with_it() -> None:
+    found = engines_here(unreadable(), arithmetic="fp32")
+
+    assert [engine.title.split()[0] for engine in found.able] == ["ONNX"]
+    ((title, reason),) = found.unable.items()
+    assert (title.split()[0], title.split()[-1]) == ("OpenVINO", "fp32")
+    assert reason == "No conversion rule found for operations: Det-18"
+
+
+class Told(Quiet):
+    """What the person was told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@needs_openvino
+def test_bundle_ships_for_the_engines_that_can_run_it(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(*args: object, **kwargs: object) -> Engine:
+        raise ArtifactError("no", fix="none") from RuntimeError(" -- No rule for: Det-18\nAdvice\n")
+
+    monkeypatch.setattr(certificate, "OpenVinoEngine", lacking)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "9.9")
+    progress = Told()
+    export(small_run, tmp_path / "m.onnx", progress=progress)
+
+    _, card = read_bundle(tmp_path / "m.onnx")
+    engines = card.parity["engines"]
+    assert isinstance(engines, dict)
+    (proved,) = engines
+    assert proved.startswith("ONNX Runtime ")
+    assert card.parity["unable"] == {"OpenVINO 9.9, fp32": "No rule for: Det-18"}
+    assert progress.notes[-1] == (
+        "OpenVINO 9.9, fp32 cannot run this graph (No rule for: Det-18); the bundle is proved for "
+        f"{proved} alone"
+    )
+
+
+def test_card_of_engines_that_all_run_it_names_none_that_cannot(card: BundleCard) -> None:
+    assert "unable" not in card.parity
 
 
 def test_photo_that_was_named_travels_in_the_bundle(

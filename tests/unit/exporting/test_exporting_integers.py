@@ -31,7 +31,7 @@ def test_each_output_channel_has_a_step_of_its_own() -> None:
     )
     layer = layer_in_integers(weights, None, given=GIVEN, means=MEANS)
 
-    assert np.abs(layer.weights).max(axis=(1, 2, 3)).tolist() == [127] * 4
+    assert np.abs(layer.weights).max(axis=(1, 2, 3)).tolist() == [64] * 4
     error = np.abs(exact_weights(layer) - weights).max(axis=(1, 2, 3))
     assert (error <= layer.steps / 2 * 1.001).all()
 
@@ -83,3 +83,13 @@ def test_bias_beyond_32_bits_gets_coarser_weights() -> None:
 
     assert exact_bias(layer) == pytest.approx([1e3, 1e3], rel=1e-6)
     assert np.abs(layer.bias).max() <= 2**30 * 1.001
+
+
+def test_no_two_products_fill_16_bits() -> None:
+    # What `vpmaddubsw` does, with which x86 without VNNI multiplies bytes: it saturates.
+    weights = np.sign(random_weights(4, 12, 3, 3))
+    layer = layer_in_integers(weights, None, given=GIVEN, means=MEANS)
+
+    greatest = int(np.abs(layer.weights).max()) * 255
+    assert greatest > 0.49 * 2**15  # all of the range that is safe is used
+    assert 2 * greatest < 2**15

@@ -16,13 +16,15 @@ from lineament.artifacts.bundle import BundleCard, read_bundle
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.run import Run
 from lineament.core.errors import ArtifactError, GateError
-from lineament.exporting import precision
+from lineament.exporting import precision, refusing
 from lineament.exporting.config import ExportConfig
 from lineament.exporting.export import export
 from lineament.exporting.quantising import Harm, Quantiser
+from lineament.exporting.validating import Validation
 from lineament.imaging.decode import decode
-from lineament.runtime.engines import OnnxRuntimeEngine
+from lineament.runtime.engines import Engine, OnnxRuntimeEngine
 from lineament.runtime.predictor import Predictor
+from lineament.runtime.proving import Proof
 from lineament.runtime.verifying import verify
 
 needs_openvino = pytest.mark.skipif(
@@ -136,21 +138,22 @@ def test_ever_more_layers_are_kept_until_little_enough_is_lost(
     small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[int] = []
-    measured = precision._Validation.measure
+    measured = Validation.measured
 
-    def bad_at_first(self: precision._Validation, *args: object, **kwargs: object) -> object:
+    def bad_at_first(self: Validation, *args: object, **kwargs: object) -> object:
         found = measured(self, *args, **kwargs)  # type: ignore[arg-type]  # passed through
         kept.append(len(found.kept))
         lost = 0.3 if len(found.kept) < 4 else 0.0
         return dataclasses.replace(found, accuracy=found.exact_accuracy - lost)
 
-    monkeypatch.setattr(precision._Validation, "measure", bad_at_first)
+    monkeypatch.setattr(Validation, "measured", bad_at_first)
     monkeypatch.setattr(precision, "HARMFUL", 1e9)
     monkeypatch.setattr(precision, "MAX_DIFFERENCE", 1.0)  # no layer at all is kept at first
+    monkeypatch.setattr(refusing, "LEAST_SHARE", 0.0)
 
     card = export(small_run, tmp_path / "m.onnx", config=ExportConfig(precision="int8"))
 
-    assert kept == [0, 1, 2, 4]
+    assert list(dict.fromkeys(kept)) == [0, 1, 2, 4]
     assert card.precision is not None
     assert len(card.precision.kept) == 4
 
@@ -158,14 +161,14 @@ def test_ever_more_layers_are_kept_until_little_enough_is_lost(
 def test_precision_that_costs_too_much_is_refused_with_the_layers_to_blame(
     small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = precision._Validation.measure
+    measured = Validation.measured
 
-    def bad(self: precision._Validation, *args: object, **kwargs: object) -> object:
+    def bad(self: Validation, *args: object, **kwargs: object) -> object:
         found = measured(self, *args, **kwargs)  # type: ignore[arg-type]  # passed through
         return dataclasses.replace(found, accuracy=0.5, exact_accuracy=0.75)
 
     harms = [Harm(layer=f"Conv_{n}", difference=1 / (n + 1)) for n in range(8)]
-    monkeypatch.setattr(precision._Validation, "measure", bad)
+    monkeypatch.setattr(Validation, "measured", bad)
     monkeypatch.setattr(Quantiser, "harms", lambda self, progress: harms)
 
     with pytest.raises(GateError) as caught:
@@ -180,6 +183,99 @@ def test_precision_that_costs_too_much_is_refused_with_the_layers_to_blame(
         "Conv_1 (moves embeddings by 50 %)",
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def disagree(monkeypatch: pytest.MonkeyPatch, *, until: int) -> None:
+    """Let OpenVINO answer one golden photo otherwise until so many layers are kept."""
+
+    def proved(card: BundleCard, engine: Engine) -> Proof:
+        assert card.precision is not None
+        off = 0.4 if len(card.precision.kept) < until else 0.02
+        return Proof(
+            engine=engine.title,
+            differences={"usual": 0.0, "wide": off},
+            familiarity_differences={},
+            allowed=card.allowed_difference,
+        )
+
+    monkeypatch.setattr(precision, "prove", proved)
+    monkeypatch.setattr(precision, "HARMFUL", 1e9)  # no layer at all is kept at first
+    monkeypatch.setattr(refusing, "LEAST_SHARE", 0.0)
+
+
+@needs_openvino
+def test_ever_more_layers_are_kept_until_engines_agree(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disagree(monkeypatch, until=2)
+    config = ExportConfig(precision="int8", max_drop=100.0)
+
+    card = export(small_run, tmp_path / "m.onnx", config=config)
+
+    assert card.precision is not None
+    assert len(card.precision.kept) == 2
+    engines = card.parity["engines"]
+    assert isinstance(engines, dict)
+    (stated,) = engines.values()
+    assert stated["largest_difference"] == 0.02
+    assert set(stated["validation"]) == {"agreement", "largest_difference"}
+    assert 0.5 < stated["validation"]["agreement"] <= 1.0
+
+
+@needs_openvino
+def test_layer_that_another_engine_alone_gets_wrong_is_kept_first(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = ["Conv_0", "Conv_1", "Conv_2", "Conv_3"]
+    ours = [Harm(layer=name, difference=0.04 - n / 100) for n, name in enumerate(layers)]
+    theirs = [Harm(layer="Conv_3", difference=0.9), Harm(layer="Conv_0", difference=0.03)]
+    seen: list[tuple[str, ...]] = []
+    tried = precision._tried
+
+    def noted(*args: object) -> object:
+        seen.append(args[-1])  # type: ignore[arg-type]  # the names that are kept
+        return tried(*args)  # type: ignore[arg-type]  # passed through
+
+    disagree(monkeypatch, until=2)
+    monkeypatch.setattr(
+        Quantiser, "harms", lambda self, opened=None, progress=None: theirs if opened else ours
+    )
+    monkeypatch.setattr(precision, "_tried", noted)
+    config = ExportConfig(precision="int8", max_drop=100.0)
+
+    export(small_run, tmp_path / "m.onnx", config=config)
+
+    assert seen == [(), ("Conv_3",), ("Conv_3", "Conv_0")]
+
+
+@needs_openvino
+def test_engines_that_never_agree_are_refused_with_photos_and_layers(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disagree(monkeypatch, until=1000)
+    harms = [Harm(layer=f"Conv_{n}", difference=1 / (n + 1)) for n in range(8)]
+    monkeypatch.setattr(Quantiser, "harms", lambda self, **_: harms)
+
+    with pytest.raises(GateError) as caught:
+        export(
+            small_run, tmp_path / "m.onnx", config=ExportConfig(precision="int8", max_drop=100.0)
+        )
+
+    assert caught.value.what == (
+        "The bundle was not exported in int8: engines answer the golden photos differently, by "
+        "more than 0.25 in a probability, also with 4 of 8 layers in float32."
+    )
+    assert caught.value.at[0].startswith("wide (0.4) by OpenVINO ")
+    assert caught.value.at[1] == "Conv_0 (moves embeddings by 100 %)"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_share_between_integers_is_in_the_card(int8: Path) -> None:
+    _, card = read_bundle(int8)
+
+    share = card.provenance["int8_share"]
+    assert isinstance(share, float)
+    assert 0.5 <= share <= 1.0
 
 
 @needs_openvino

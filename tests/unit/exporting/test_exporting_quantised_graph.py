@@ -183,10 +183,46 @@ def test_matrix_product_is_quantised_by_output_channel(noise: Photos, is_transpo
 
     found = {each.name: numpy_helper.to_array(each) for each in changed.graph.initializer}
     integers = found["product/weights/integers"]
-    assert np.abs(integers).max(axis=int(is_transposed)).tolist() == [127] * 5
+    assert np.abs(integers).max(axis=int(is_transposed)).tolist() == [64] * 5
     run = answers(changed.SerializeToString(), noise)
     exact = answers(model.SerializeToString(), noise)
     assert np.abs(run - exact)[:, -1].mean() < 0.02 * np.abs(exact)[:, -1].mean()
+
+
+@pytest.fixture(scope="module")
+def token_flows(tokens: bytes, noise: Photos) -> dict[str, Flow]:
+    model = onnx.load_model_from_string(tokens)
+    return measured_flows(model, Wiring(model).flows, noise)
+
+
+def test_tokens_are_multiplied_between_integers_and_nearly_the_same(
+    tokens: bytes, token_flows: dict[str, Flow], noise: Photos, tmp_path: object
+) -> None:
+    graph = quantised(tokens, token_flows, ["patches", "wide", "back"])
+    path = f"{tmp_path}/optimised.onnx"
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = path
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(graph, options)
+
+    found = Counter(node.op_type for node in onnx.load(path).graph.node)
+    assert found["MatMulIntegerToFloat"] == 2
+    assert found["QLinearConv"] == 1
+    exact, changed = answers(tokens, noise), answers(graph, noise)
+    assert 0 < np.abs(changed - exact).mean() < 0.02 * np.abs(exact).mean()
+
+
+def test_matrix_product_of_tokens_has_a_step_for_each_output(
+    tokens: bytes, token_flows: dict[str, Flow]
+) -> None:
+    model = onnx.load_model_from_string(quantised(tokens, token_flows, ["wide"]))
+    (node,) = [each for each in model.graph.node if each.name == "wide"]
+    stored = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+
+    assert list(node.input) == ["normal/float", "wide/weights"]
+    assert np.abs(stored["wide/weights/integers"]).max(axis=0).tolist() == [64] * 16
+    assert token_flows["normal"].means.shape == (8,)
 
 
 def test_pool_keeps_the_grid_of_what_it_is_given(layered: bytes, flows: dict[str, Flow]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from onnx import helper
 
 from lineament.artifacts.run import Run
-from lineament.exporting.wiring import Wiring
+from lineament.exporting.wiring import CHANNELS, LAST, Wiring
 
 
 @pytest.fixture
@@ -69,6 +69,7 @@ def test_layer_in_float32_gives_floats(wiring: Wiring, kept: str, floats: set[st
 
 def test_flows_are_all_that_is_ever_written_as_integers(wiring: Wiring) -> None:
     assert set(wiring.flows) == {"pixels", "b", "d", "e", "p", "sum", "features"}
+    assert set(wiring.flows.values()) == {CHANNELS}
 
 
 def test_node_without_a_name_is_given_one(layered: bytes) -> None:
@@ -105,3 +106,29 @@ def test_convolution_with_computed_weights_is_no_layer(layered: bytes) -> None:
     model.graph.node[7].input[1] = "levels"
 
     assert "narrow" not in Wiring(model).layers
+
+
+@pytest.fixture
+def rows(tokens: bytes) -> Wiring:
+    return Wiring(onnx.load_model_from_string(tokens))
+
+
+def test_matrix_product_of_tokens_is_a_layer_if_its_weights_are_constant(rows: Wiring) -> None:
+    assert list(rows.layers) == ["patches", "wide", "back"]
+    assert list(rows.multiplying) == ["patches", "similar", "wide", "back", "mixing"]
+
+
+def test_matrix_product_gives_floats(rows: Wiring) -> None:
+    assert set(rows.integers(rows.layers)) == {"map"}
+
+
+def test_channels_of_tokens_are_their_last_axis(rows: Wiring) -> None:
+    assert rows.flows == {"pixels": CHANNELS, "normal": LAST, "active": LAST, "map": CHANNELS}
+
+
+def test_matrix_product_of_what_a_convolution_reads_is_no_layer(tokens: bytes) -> None:
+    model = onnx.load_model_from_string(tokens)
+    (wide,) = [node for node in model.graph.node if node.name == "wide"]
+    wide.input[0] = "pixels"  # two steps for one flow would be one too many
+
+    assert "wide" not in Wiring(model).layers
