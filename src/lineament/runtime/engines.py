@@ -17,8 +17,15 @@ from lineament.core.errors import ArtifactError
 
 ERRORS_ONLY = 3  # ONNX Runtime's warnings speak of its own graph passes
 PIXELS = "pixels"  # what our graphs call the backbone's input
-# What a graph makes of an image of more bytes is given back afterwards, not kept for the next one.
+# What a graph makes of a larger image is given back afterwards, not kept for the next one. It is
+# floats of every byte, and for every column as many as the model's input has rows.
 LARGE_BYTES = 8_000_000
+LARGE_COLUMNS = 2500
+
+
+def is_large(image: NDArray[np.uint8]) -> bool:
+    """Tell whether a graph takes so much for ``uint8 (..., H, W, 3)`` that one at a time is run."""
+    return image.nbytes > LARGE_BYTES or image.shape[-2] > LARGE_COLUMNS
 
 
 class Engine(Protocol):
@@ -88,7 +95,7 @@ class OnnxRuntimeEngine:
 
     def run(self, image: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
         """Compute outputs of a batch ``uint8 (N, H, W, 3)``, in the order they were named."""
-        how = self._giving_back if image.nbytes > LARGE_BYTES else None
+        how = self._giving_back if is_large(image) else None
         results: list[NDArray[np.float32]] = self._session.run(list(outputs), {"image": image}, how)
         return results
 

@@ -15,9 +15,10 @@ from lineament.core.errors import ImageError, UsageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.imaging.decode import decode
+from lineament.imaging.elongated import shortened
 from lineament.runtime.answers import Answer
 from lineament.runtime.choosing import AUTO, check_engine
-from lineament.runtime.engines import LARGE_BYTES
+from lineament.runtime.engines import is_large
 from lineament.runtime.laying import LaidHead, lay
 from lineament.runtime.predictor import Image, require_photo
 
@@ -100,8 +101,9 @@ class HeadedPredictor:
             unreadable = Answer(source=source, probabilities=None, error=error.what)
             return (unreadable,) * len(self.heads)
         # What a graph makes of several large photos at once does not fit in a gigabyte.
-        with self._one_large if image.nbytes > LARGE_BYTES else contextlib.nullcontext():
-            (embedding,) = self.engine.run(image[None], ["embedding"])
+        with self._one_large if is_large(image) else contextlib.nullcontext():
+            whole = shortened(image, self.preprocessing)
+            (embedding,) = self.engine.run(whole[None], ["embedding"])
         said = [head.engine.run(embedding) for head in self.heads]
         seconds = time.perf_counter() - began
         return tuple(

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.artifacts.onnx_part import beginning
 from lineament.core.errors import ArtifactError
 from lineament.core.executor import available_cores
 from lineament.core.extras import require
 from lineament.core.machine import has_fast_bf16
-from lineament.runtime.engines import PIXELS
+from lineament.runtime.engines import PIXELS, OnnxRuntimeEngine
 
 if TYPE_CHECKING:
     import openvino  # type: ignore[import-untyped]  # it ships no py.typed
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 class OpenVinoEngine:
     """OpenVINO on the CPU, one thread per call, for streams of photos.
 
-    With ``bf16`` the backbone multiplies in bfloat16. Resize and normalisation stay in float32, as
-    a graph of their own: a resize in bfloat16 moves pixels by levels, and features with them.
+    Resize and normalisation are left to ONNX Runtime, where the graph says which tensor is their
+    result: OpenVINO rounds some pixels to the next level, takes longer for them, and keeps for ever
+    the memory that its largest image took. With ``bf16`` the backbone multiplies in bfloat16.
 
     Args:
         model: The graph.
@@ -57,7 +59,7 @@ class OpenVinoEngine:
             precision = "bf16" if has_fast_bf16() else "fp32"
         self._title = f"OpenVINO {runtime.__version__.split('-')[0]}, {precision}"
         # A request serves one call at a time; a thread takes an idle one or makes one more.
-        self._idle: queue.SimpleQueue[list[openvino.InferRequest]] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[openvino.InferRequest] = queue.SimpleQueue()
         try:
             network = core.read_model(model)
             if outputs is not None:
@@ -66,11 +68,13 @@ class OpenVinoEngine:
             network.reshape({"image": runtime.PartialShape([1, -1, -1, 3])})
             self._metadata = _metadata(network)
             self._outputs = tuple(each.get_any_name() for each in network.outputs)
-            halves = _halves(network) if precision == "bf16" else [(network, "f32")]
-            self._stages = [
-                core.compile_model(half, "CPU", _settings(arithmetic, threads))
-                for half, arithmetic in halves
-            ]
+            first = beginning(model, PIXELS)
+            self._pixels = None if first is None else OnnxRuntimeEngine(first, name=name)
+            # A resize in bfloat16 would move pixels by levels, and features with them.
+            if self._pixels is not None or precision == "bf16":
+                network = _behind_pixels(network)
+            arithmetic = "bf16" if precision == "bf16" else "f32"
+            self._network = core.compile_model(network, "CPU", _settings(arithmetic, threads))
             # Where the first photos of a process are handed over by several threads at once, they
             # wait for each other for ever (https://github.com/pybind/pybind11/pull/4877).
             self.run(np.zeros((1, 64, 64, 3), dtype=np.uint8), self._outputs)
@@ -83,17 +87,17 @@ class OpenVinoEngine:
     def run(self, image: NDArray[np.uint8], outputs: Sequence[str]) -> list[NDArray[np.float32]]:
         """Compute outputs of a batch ``uint8 (N, H, W, 3)``, in the order they were named."""
         try:
-            requests = self._idle.get_nowait()
+            request = self._idle.get_nowait()
         except queue.Empty:
-            requests = [stage.create_infer_request() for stage in self._stages]
+            request = self._network.create_infer_request()
         rows: list[list[NDArray[np.float32]]] = []
         for index in range(len(image)):
             value: NDArray[np.generic] = image[index : index + 1]
-            for request in requests:
-                request.infer([value], share_inputs=True, share_outputs=True)
-                value = request.get_output_tensor(0).data
-            rows.append([requests[-1].get_tensor(name).data.copy() for name in outputs])
-        self._idle.put(requests)
+            if self._pixels is not None:
+                (value,) = self._pixels.run(image[index : index + 1], [PIXELS])
+            request.infer([value], share_inputs=True, share_outputs=True)
+            rows.append([request.get_tensor(name).data.copy() for name in outputs])
+        self._idle.put(request)
         return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
 
     @property
@@ -136,8 +140,8 @@ def _pruned(network: "openvino.Model", outputs: Sequence[str]) -> "openvino.Mode
     return pruned
 
 
-def _halves(network: "openvino.Model") -> "list[tuple[openvino.Model, str]]":
-    """Cut a graph at the backbone's input, each half with its arithmetic."""
+def _behind_pixels(network: "openvino.Model") -> "openvino.Model":
+    """Cut a graph at the backbone's input, and keep what follows."""
     from openvino import Model, opset13
 
     cuts = [
@@ -150,11 +154,9 @@ def _halves(network: "openvino.Model") -> "list[tuple[openvino.Model, str]]":
         raise RuntimeError(f"the graph has {len(cuts)} tensors called `{PIXELS}`")
     (cut,) = cuts
     begin = opset13.parameter(cut.get_partial_shape(), cut.get_element_type())
-    readers = list(cut.get_target_inputs())
-    for reader in readers:
+    for reader in list(cut.get_target_inputs()):
         reader.replace_source_output(begin.output(0))
-    before = Model([cut], network.get_parameters(), "before")
-    return [(before, "f32"), (Model(network.get_results(), [begin], "after"), "bf16")]
+    return Model(network.get_results(), [begin], "behind_pixels")
 
 
 def _metadata(network: "openvino.Model") -> dict[str, str]:

@@ -20,9 +20,10 @@ from lineament.core.errors import DataError, ImageError, UsageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.progress import QUIET, Progress, tracked
 from lineament.imaging.decode import Photo, decode
+from lineament.imaging.elongated import shortened
 from lineament.runtime.answers import Answer
 from lineament.runtime.choosing import AUTO, STREAM, check_engine
-from lineament.runtime.engines import LARGE_BYTES, Engine
+from lineament.runtime.engines import Engine, is_large
 from lineament.runtime.opened import open_model
 
 Image: TypeAlias = "Photo | str | ImageError"
@@ -131,7 +132,8 @@ class Predictor:
 
     def predict_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Answer one decoded image ``uint8 (H, W, 3)``, RGB: probabilities ``float32 (C,)``."""
-        return _first(self.engine.run(image[None], ["probabilities"]))
+        whole = shortened(image, self.preprocessing)
+        return _first(self.engine.run(whole[None], ["probabilities"]))
 
     def activation(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
         """Answer one decoded image with its map.
@@ -142,7 +144,8 @@ class Predictor:
         Returns:
             Probabilities ``float32 (C,)`` and class activation maps ``float32 (C, h, w)``.
         """
-        probabilities, activation = self.engine.run(image[None], ["probabilities", "activation"])
+        whole = shortened(image, self.preprocessing)
+        probabilities, activation = self.engine.run(whole[None], ["probabilities", "activation"])
         return probabilities[0], activation[0]
 
     def top(self, answer: Answer, *, k: int = 1) -> list[tuple[str, float]]:
@@ -223,12 +226,10 @@ class Predictor:
             image = decode(photo, short_side_px=self.preprocessing.needed_short_side_px)
         except ImageError as error:
             return Answer(source=source, probabilities=None, error=error.what)
-        # What a graph makes of several large photos at once does not fit in a gigabyte, and
-        # OpenVINO keeps what it once took.
-        is_large = image.nbytes > LARGE_BYTES
-        engine = self.engine if is_large else engine
-        with self._one_large if is_large else contextlib.nullcontext():
-            probabilities, *also = engine.run(image[None], ["probabilities", *self._also])
+        # What a graph makes of several large photos at once does not fit in a gigabyte.
+        with self._one_large if is_large(image) else contextlib.nullcontext():
+            whole = shortened(image, self.preprocessing)
+            probabilities, *also = engine.run(whole[None], ["probabilities", *self._also])
         familiarity = float(also[0][0]) if also else None
         threshold = self.unknown_threshold
         return Answer(
@@ -254,8 +255,9 @@ class Predictor:
             return error
 
     def _scores(self, image: NDArray[np.uint8]) -> _Scores:
+        whole = shortened(image, self.preprocessing)
         probabilities, activation, *also = self.engine.run(
-            image[None], ["probabilities", "activation", *self._also]
+            whole[None], ["probabilities", "activation", *self._also]
         )
         return _Scores(
             probabilities[0], activation[0].mean(axis=(1, 2)), float(also[0][0]) if also else None

@@ -20,7 +20,8 @@ def test_picture_keeps_its_size_and_the_given_one_its_pixels(size: tuple[int, in
 
     marked = captioned(image, [("unknown", None), ("cat", 0.97)])
 
-    assert (marked.shape, marked.dtype) == (image.shape, np.uint8)
+    assert marked.shape == image.shape
+    assert marked.dtype == np.uint8
     assert (image == GREY).all()
 
 

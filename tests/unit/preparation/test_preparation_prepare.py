@@ -135,6 +135,7 @@ def test_the_document_says_what_was_done(source: Path, tmp_path: Path) -> None:
             "add": [],
             "labels": None,
             "label_column": None,
+            "one_class": False,
             "unlabelled": False,
             "fps": None,
             "balance": "none",

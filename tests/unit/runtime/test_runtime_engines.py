@@ -181,6 +181,38 @@ def test_openvino_in_fp32_answers_as_onnx_runtime(size: tuple[int, int]) -> None
 
 
 @needs_openvino
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_pixels_of_openvino_are_made_by_onnx_runtime(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = OpenVinoEngine(network(), name="m", precision=precision)
+    run, asked = OnnxRuntimeEngine.run, []
+
+    def noted(
+        self: OnnxRuntimeEngine, image: NDArray[np.uint8], outputs: list[str]
+    ) -> list[NDArray[np.float32]]:
+        asked.append((image.shape, outputs))
+        return run(self, image, outputs)
+
+    monkeypatch.setattr(OnnxRuntimeEngine, "run", noted)
+
+    engine.run(photos(2), ["embedding"])
+
+    assert asked == [((1, 9, 7, 3), ["pixels"])] * 2
+
+
+@needs_openvino
+def test_graph_that_does_not_say_where_its_pixels_end_runs_on_openvino_alone() -> None:
+    image = photos(1)
+    whole = network(pixels="other")
+
+    (ours,) = OpenVinoEngine(whole, name="m", precision="fp32").run(image, ["embedding"])
+    (theirs,) = OnnxRuntimeEngine(whole, name="m").run(image, ["embedding"])
+
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-3)
+
+
+@needs_openvino
 def test_openvino_in_bf16_stays_within_its_rounding() -> None:
     image = photos(3)
 

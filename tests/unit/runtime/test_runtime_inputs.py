@@ -3,7 +3,7 @@
 import io
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lineament.core.errors import ImageError, UsageError
+from lineament.imaging.elongated import LONGEST_PX
+from lineament.runtime import engines
 from lineament.runtime.engines import OnnxRuntimeEngine
 from lineament.runtime.predictor import Image as Image_
 from lineament.runtime.predictor import Predictor
@@ -144,10 +146,15 @@ def test_threads_may_share_a_predictor(predictor: Predictor, photo: NDArray[np.u
             )
 
 
+@pytest.mark.parametrize(("limit", "most_allowed"), [("LARGE_BYTES", 5999), ("LARGE_COLUMNS", 49)])
 def test_large_photos_are_answered_one_after_the_other(
-    small_bundle: Path, monkeypatch: pytest.MonkeyPatch, photo: NDArray[np.uint8]
+    limit: str,
+    most_allowed: int,
+    small_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    photo: NDArray[np.uint8],
 ) -> None:
-    monkeypatch.setattr("lineament.runtime.predictor.LARGE_BYTES", photo.nbytes - 1)
+    monkeypatch.setattr(engines, limit, most_allowed)
     running, most = 0, 0
     lock, run = threading.Lock(), OnnxRuntimeEngine.run
 
@@ -166,3 +173,30 @@ def test_large_photos_are_answered_one_after_the_other(
     several = Predictor(small_bundle, threads=4)
     assert len(list(several.predict([photo] * 40))) == 40
     assert most == 1
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_no_engine_sees_a_photo_of_too_many_columns(
+    engine: str, small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine == "openvino":
+        pytest.importorskip("openvino")
+    predictor = Predictor(small_bundle, engine=engine)
+    kind = type(predictor.engine)
+    run, seen = kind.run, []
+
+    def noted(self: object, image: NDArray[np.uint8], outputs: Sequence[str]) -> object:
+        seen.append(image.shape[1:3])
+        return run(self, image, outputs)  # type: ignore[arg-type]  # passed through
+
+    monkeypatch.setattr(kind, "run", noted)
+    long = np.zeros((2, LONGEST_PX + 1, 3), np.uint8)
+    path = tmp_path / "long.png"
+    path.write_bytes(png(long))
+
+    list(predictor.predict([long]))
+    predictor.predict_image(long)
+    predictor.activation(long)
+    predictor.predict_files([path])
+
+    assert seen == [(2, LONGEST_PX)] * 4
