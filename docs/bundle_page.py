@@ -399,7 +399,9 @@ def bundle_page(mark: str, table: Table, meanings: Meanings) -> str:
             "and the mean colour of the decoded photo tell which step of a port goes wrong: the "
             "scale of `large` and `strip`, the turn of `turned-jpeg`, the white below "
             "`palette-alpha`. Another JPEG decoder than libjpeg's gives slightly other pixels; the "
-            "PNG files show whether the rest is right.",
+            "PNG files show whether the rest is right. Prove a port with a bundle in float32: one "
+            "in int8 allows 0.25, since engines round integers each in their own way, and hides "
+            "small errors.",
             _fenced(proved),
             "Lineament also takes an orientation from an EXIF block that is damaged elsewhere, and "
             "refuses what exceeds `decoding.max_pixels` or `decoding.max_side_px`.",
