@@ -99,7 +99,7 @@ def test_source_with_one_class_is_said(source: Path, warm: Callable[..., Result]
         3,
         "error: photos holds one class only, cat; a classifier needs two or more.\n"
         "  fix: Put the photos of each class in a folder of their own, all in one folder; or add "
-        "a class with `--add NAME=FOLDER`.\n",
+        "a class with `--add NAME=FOLDER`; for `lineament extend`, `--one-class` will do.\n",
     )
 
 
