@@ -35,7 +35,8 @@ install_chromium() {
 # Through whatever client there is; npm's may know a mirror.
 download() {
     if command -v npm >/dev/null &&
-        (cd "$1" && npm pack --silent --fetch-retries=1 "onnxruntime-web@$version") >/dev/null; then
+        (cd "$1" && npm pack --silent --fetch-retries=1 --fetch-timeout=60000 \
+            "onnxruntime-web@$version") >/dev/null; then
         return
     fi
     url=https://registry.npmjs.org/onnxruntime-web/-/$archive
@@ -43,8 +44,9 @@ download() {
         curl --fail --silent --show-error --location --connect-timeout 20 --max-time 300 \
             --output "$1/$archive" "$url"
     else
-        python3 -c 'import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])' \
-            "$url" "$1/$archive"
+        python3 -c 'import socket, sys, urllib.request
+socket.setdefaulttimeout(60)
+urllib.request.urlretrieve(*sys.argv[1:])' "$url" "$1/$archive"
     fi
 }
 
@@ -66,8 +68,8 @@ if ! download "$fresh"; then
     say "$archive cannot be fetched: tests of a bundle in a browser are skipped"
     exit 0
 fi
-found=$(python3 -c 'import hashlib, sys; print(hashlib.sha512(open(sys.argv[1], "rb").read()).hexdigest())' \
-    "$fresh/$archive")
+found=$(python3 -c 'import hashlib, sys
+print(hashlib.sha512(open(sys.argv[1], "rb").read()).hexdigest())' "$fresh/$archive")
 if [ "$found" != "$sha512" ]; then
     say "$archive is not what it was: its sha512 is $found. Nothing was unpacked."
     exit 1
