@@ -118,6 +118,21 @@ def test_flat_pictures_are_measured_without_a_warning() -> None:
     assert whole(flat, flat, in_place(2)).tolist() == pytest.approx([0, 0], abs=1e-3)
 
 
+def test_levels_are_how_far_brighter_a_picture_is() -> None:
+    photo = little(scene(1))
+
+    assert agreement(photo, photo + 10, in_place()).levels.tolist() == pytest.approx([10], abs=1e-3)
+
+
+def test_levels_of_a_crop_are_those_of_what_both_show() -> None:
+    photo = scene(1)
+
+    whole_one, crop = little(photo), little(photo[16:248, 8:240])
+    where_it_lies, in_place_of_it = laid(whole_one, crop), agreement(whole_one, crop, in_place())
+
+    assert where_it_lies.levels[0] < in_place_of_it.levels[0] / 3
+
+
 def drawing(*, noise: int, at: int = 0) -> Pictures:
     """A plain square whose noise is its own, moved down and right by so many pixels."""
     square = np.full((64, 64), 90, dtype=np.float32)

@@ -38,12 +38,14 @@ class Agreement:
         whole: ``(B,)``, correlation at `COARSE_PX`, -1 to 1.
         detail: ``(B,)``, agreement of detail at `MIDDLE_PX`, -1 to 1.
         grain: ``(B,)``, correlation of what is left in the quiet parts at full size, -1 to 1.
+        levels: ``(B,)``, root of the mean squared difference at `COARSE_PX`, in grey levels.
         placement: ``(B, 4)``.
     """
 
     whole: Numbers
     detail: Numbers
     grain: Numbers
+    levels: Numbers
     placement: Placement
 
 
@@ -137,6 +139,7 @@ def agreement(first: Pictures, second: Pictures, place: Placement) -> Agreement:
         whole=whole(first, second, place),
         detail=_detail_at(first, second, place),
         grain=_grain(*_laid(first, second, place)),
+        levels=_levels(first, second, place),
         placement=place,
     )
 
@@ -210,6 +213,13 @@ def _laid(
         spreads.append(spread)
     level = 1 / np.sqrt(spreads[0] * spreads[1])
     return even[0], even[1], mask, level[:, 0, 0].astype(np.float32)
+
+
+def _levels(first: Pictures, second: Pictures, place: Placement) -> Numbers:
+    laid, mask = _warped(_shrunk(first, COARSE_PX), place)
+    apart = (laid - _shrunk(second, COARSE_PX)) ** 2 * mask
+    levels: Numbers = np.sqrt(apart.sum((1, 2)) / mask.sum((1, 2)))
+    return levels
 
 
 # Neighbourhoods are 7 x 7 at 32 px for detail (smaller ones fail where a 32 px photo was resized)
