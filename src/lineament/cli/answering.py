@@ -16,7 +16,7 @@ from lineament.imaging.render import heated
 from lineament.runtime.answers import Answer
 from lineament.runtime.parquet_rows import ParquetRows
 from lineament.runtime.predictor import Predictor
-from lineament.runtime.rows import OF_PHOTO, Row, TextRows, past_written
+from lineament.runtime.rows import ALONE, OF_PHOTO, Row, TextRows, past_written
 from lineament.runtime.sources import Source, Sources
 
 UNKNOWN, UNSURE = "unknown", "unsure"
@@ -47,8 +47,8 @@ class Saying:
             return UNKNOWN
         return UNSURE if answer.confidence < self.threshold else answer.label
 
-    def row(self, answer: Answer) -> dict[str, object]:
-        """An answer as a row of a table."""
+    def row(self, answer: Answer, *, alone: Answer | None = None) -> dict[str, object]:
+        """An answer as a row of a table; of a frame also what it says ``alone``, not smoothed."""
         ranked = answer.top(self.top)
         row: dict[str, object] = {
             "filename": answer.source,
@@ -58,6 +58,8 @@ class Saying:
             "familiarity": answer.familiarity,
             "nearest": answer.label or None,
         }
+        if alone is not None:
+            row.update(zip(ALONE, (self.label(alone), alone.confidence), strict=True))
         if self.top > 1:
             row["top"] = [{"label": name, "confidence": value} for name, value in ranked]
         return row
@@ -87,9 +89,12 @@ class Telling:
     saying: Saying
     heads: tuple[str, ...] = ()
 
-    def row(self, answers: Answers) -> dict[str, object]:
-        """The answers to a photo as a row of a table."""
-        rows = [self.saying.row(answer) for answer in answers]
+    def row(self, answers: Answers, *, alone: Answers | None = None) -> dict[str, object]:
+        """The answers to a photo as a row of a table; of a frame also those that it has alone."""
+        rows = [
+            self.saying.row(answer, alone=by_itself)
+            for answer, by_itself in zip(answers, alone or (None,) * len(answers), strict=True)
+        ]
         if not self.heads:
             return rows[0]
         said = [{key: value for key, value in row.items() if key not in OF_PHOTO} for row in rows]

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-import time
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from lineament.cli.answering import Telling
 from lineament.cli.asking import Answers, Asked
 from lineament.cli.console import Console, next_command
-from lineament.core.errors import UsageError
+from lineament.cli.stopwatch import Stopwatch
+from lineament.core.errors import DataError, UsageError
 from lineament.core.progress import Progress, tracked
 from lineament.imaging.caption import captioned
 from lineament.runtime.choosing import STREAM
@@ -23,6 +24,7 @@ from lineament.runtime.video import Camera, Frame, VideoFile
 from lineament.runtime.video_writing import VideoWriter
 
 BARS = 3  # classes with a bar on the marked video
+ANSWERING, DRAWING, WRITING = "answering", "drawing", "writing"  # what the time goes to
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,17 +57,15 @@ class Filmed:
 
     Attributes:
         frames: How many were answered.
-        seconds: How long what was filmed takes to play, to its last frame.
         fps: Frames per second, as the source says.
-        n_stated: How many frames the file says it has; 0 of a camera.
-        is_cut_off: Whether the file has fewer frames than it says.
+        watch: What the time went to.
+        shortfall: What was missing; ``None`` where nothing was.
     """
 
     frames: int
-    seconds: float
     fps: float
-    n_stated: int
-    is_cut_off: bool
+    watch: Stopwatch
+    shortfall: DataError | None
 
 
 class Film:
@@ -110,6 +110,9 @@ class Film:
                 filming.out, fps=self._source.fps, overwrite=overwrite, flag="--out-video"
             )
         )
+        self._reading = "reading" if filming.camera is None else "waiting"
+        drawing = () if self._writer is None else (DRAWING,)
+        self._watch = Stopwatch((self._reading, ANSWERING, *drawing, WRITING))
 
     def run(
         self,
@@ -132,42 +135,40 @@ class Film:
             DataError: There is no frame.
             ArtifactError: What is written cannot be.
         """
-        is_live = isinstance(self._source, Camera)
-        total = None if isinstance(self._source, Camera) else self._source.n_frames or None
+        source, is_live = self._source, self.filming.video is None
+        total = self._n_expected()
         # Leaving by Ctrl-C is how a camera is left: it is no interruption.
         leaving = contextlib.suppress(KeyboardInterrupt) if is_live else contextlib.nullcontext()
         before: tuple[object, ...] | None = None
-        n_frames, seconds = 0, 0.0
+        n_frames = 0
         with contextlib.ExitStack() as stack:
-            stack.callback(self._source.close)
+            stack.callback(source.close)
             if self._writer is not None:
                 stack.enter_context(self._writer)
             stack.enter_context(leaving)
             for frame, said in tracked(self._answered(is_live), progress, "predicting", total):
+                self._watch.to(WRITING)
                 answers = tuple(
                     smoother.smoothed(answer, at=frame.seconds)
                     for smoother, answer in zip(self._smoothers, said, strict=True)
                 )
-                row = self._row(frame, answers)
+                row = self._row(frame, answers, said)
                 for table in tables:
                     table.write(row)
                 if self._writer is not None:
-                    self._writer.write(captioned(frame.pixels, self._caption(answers)))
-                n_frames, seconds = n_frames + 1, frame.seconds
+                    self._watch.to(DRAWING)
+                    marked = captioned(frame.pixels, self._caption(answers))
+                    self._watch.to(WRITING)
+                    self._writer.write(marked, at=frame.seconds)
+                n_frames += 1
                 labels = tuple(self._telling.saying.label(answer) for answer in answers)
                 line = "" if labels == before else self._telling.line(_at(frame, answers))
                 before = labels
                 tell(row, line)
-        source, n_stated, is_cut_off = self._source, 0, False
-        if isinstance(source, VideoFile):
-            n_stated = source.n_frames
-            is_cut_off = self.filming.seconds is None and source.is_cut_off
+                self._watch.to(ANSWERING)
+        self._watch.to(WRITING)
         return Filmed(
-            frames=n_frames,
-            seconds=seconds,
-            fps=source.fps,
-            n_stated=n_stated,
-            is_cut_off=is_cut_off,
+            frames=n_frames, fps=source.fps, watch=self._watch, shortfall=source.shortfall()
         )
 
     def _answered(self, is_live: bool) -> Iterator[tuple[Frame, Answers]]:
@@ -188,14 +189,24 @@ class Film:
         for said in self.asked.ask(pixels(), STREAM):
             yield waiting.popleft(), said
 
+    def _n_expected(self) -> int | None:
+        if not isinstance(self._source, VideoFile) or not self._source.n_frames:
+            return None
+        asked_s = self.filming.seconds or math.inf
+        return math.ceil(min(self._source.n_frames, asked_s * self._source.fps))
+
     def _until_end(self) -> Iterator[Frame]:
+        self._watch.to(self._reading)
         for frame in self._source.frames():
             if self.filming.seconds is not None and frame.seconds >= self.filming.seconds:
                 return
+            self._watch.to(ANSWERING)
             yield frame
+            self._watch.to(self._reading)
+        self._watch.to(ANSWERING)
 
-    def _row(self, frame: Frame, answers: Answers) -> Row:
-        row = self._telling.row(answers)
+    def _row(self, frame: Frame, answers: Answers, alone: Answers) -> Row:
+        row = self._telling.row(answers, alone=alone)
         return {
             "frame": frame.number,
             "seconds": round(frame.seconds, 3),
@@ -227,7 +238,7 @@ def tell_film(
     console: Console,
     progress: Progress,
     say: Callable[[str], None],
-) -> None:
+) -> DataError | None:
     """Run a film from beginning to end, and say what came of it.
 
     Args:
@@ -239,6 +250,9 @@ def tell_film(
         console: Where is spoken.
         progress: Who listens.
         say: Prints a line for a person.
+
+    Returns:
+        What was missing of what was filmed; ``None`` where nothing was.
     """
     rows: list[Row] = []
 
@@ -248,7 +262,6 @@ def tell_film(
         elif line:
             say(line)
 
-    began = time.perf_counter()
     with contextlib.ExitStack() as stack:
         tables = [
             stack.enter_context(
@@ -268,22 +281,18 @@ def tell_film(
             if file is not None
         ]
         filmed = film.run(tables, tell, progress=progress)
-    taken = time.perf_counter() - began
     document = {**described, "source": film.filming.name, "fps": filmed.fps, "predictions": rows}
-    shown = film.filming.out
     following = next_command("predict", described["bundle"], "PHOTO...")
     console.result(document, following=following)
-    rate = filmed.frames / taken if taken > 0 else 0.0
-    title = film.asked.title(STREAM)
+    seconds = filmed.watch.seconds
+    rate = filmed.frames / seconds if seconds > 0 else 0.0
+    shown = film.filming.out if filmed.frames else None
     console.talk(
-        f"{filmed.frames:,} frames in {taken:.1f} s ({rate:,.0f}/s, {title}; the source has "
-        f"{filmed.fps:.3g}/s)" + (f": {shown}" if shown else "")
+        f"{filmed.frames:,} frames in {seconds:.1f} s ({rate:,.0f}/s, {film.asked.title(STREAM)}; "
+        f"the source has {filmed.fps:.3g}/s)" + (f": {shown}" if shown else "")
     )
-    if filmed.is_cut_off:
-        console.talk(
-            f"{film.filming.name} was cut off or is damaged: of {filmed.n_stated:,} frames that it "
-            f"says it has, {filmed.frames:,} could be read"
-        )
+    console.talk(filmed.watch.line())
+    return filmed.shortfall
 
 
 def _at(frame: Frame, answers: Answers) -> Answers:

@@ -11,13 +11,13 @@ import click
 
 from lineament.cli import flags
 from lineament.cli.console import Console, ConsoleProgress, next_command
-from lineament.core.errors import UsageError
+from lineament.core.errors import DataError, UsageError
 from lineament.core.files import require_free, write_text
 
 if TYPE_CHECKING:
     from lineament.cli.answering import Saying
 
-SMOOTH_S = 0.5  # shorter than a look lasts, and a dozen frames
+SMOOTH_S = 0.5  # a shaken hand hardly changes the label, and a cut shows a third of a second late
 SPOKEN_OF = 64  # photos from which on it is of interest how fast they were answered
 
 
@@ -179,7 +179,7 @@ def command(
             seconds=seconds,
         )
         film = Film(asked, filming, telling, overwrite=overwrite)
-        tell_film(
+        shortfall = tell_film(
             film,
             {"--csv": csv_file, "--jsonl": jsonl},
             described,
@@ -189,6 +189,7 @@ def command(
             progress=progress,
             say=say,
         )
+        _leave(context, console, shortfall)
         return
     count = sources.count()
     title = asked.title(count)
@@ -255,7 +256,11 @@ def command(
             f"{pace.unknown:,} of {pace.photos:,} photos {'is' if pace.unknown == 1 else 'are'} "
             "unlike the training photos (`--never-unknown` answers them)"
         )
-    error = pace.error()
+    _leave(context, console, pace.error())
+
+
+def _leave(context: click.Context, console: Console, error: DataError | None) -> None:
+    """End with what is to be said of photos or frames that are not there, if anything is."""
     if error is not None:
         console.talk(f"error: {error}")
         context.exit(error.exit_code)

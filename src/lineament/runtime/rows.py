@@ -23,6 +23,7 @@ from lineament.core.files import json_text, refusals, require_free
 COLUMNS = ("filename", "label", "confidence", "error", "familiarity", "nearest")
 OF_PHOTO = ("filename", "error")  # the others are said by each head anew
 OF_FRAME = ("frame", "seconds")  # before all others, where rows are of a video's frames
+ALONE = ("frame_label", "frame_confidence")  # said of a frame before it was smoothed
 SAID = tuple(name for name in COLUMNS if name not in OF_PHOTO)
 
 Row = Mapping[str, object]
@@ -46,15 +47,15 @@ def columns(top: int, heads: Sequence[str] = (), *, of_frames: bool = False) -> 
             before it.
         of_frames: Whether the rows are of a video's frames.
     """
-    first = OF_FRAME if of_frames else ()
+    first, alone = (OF_FRAME, ALONE) if of_frames else ((), ())
     further = [f"{name}_{rank}" for rank in range(2, top + 1) for name in ("label", "confidence")]
     if heads:
         return [
             *first,
             *OF_PHOTO,
-            *(f"{head}_{name}" for head in heads for name in (*SAID, *further)),
+            *(f"{head}_{name}" for head in heads for name in (*SAID, *alone, *further)),
         ]
-    return [*first, *COLUMNS, *further]
+    return [*first, *COLUMNS, *alone, *further]
 
 
 def cells(row: Row, top: int) -> list[object]:
@@ -62,12 +63,16 @@ def cells(row: Row, top: int) -> list[object]:
     heads = row.get("heads")
     line = [row[name] for name in OF_FRAME if name in row]
     if heads is None:
-        return line + [row[name] for name in COLUMNS] + _further(row, top)
+        return line + [row[name] for name in COLUMNS] + _alone(row) + _further(row, top)
     assert isinstance(heads, dict)  # made by the command line
     line += [row[name] for name in OF_PHOTO]
     for said in heads.values():
-        line += [said[name] for name in SAID] + _further(said, top)
+        line += [said[name] for name in SAID] + _alone(said) + _further(said, top)
     return line
+
+
+def _alone(row: Row) -> list[object]:
+    return [row[name] for name in ALONE if name in row]
 
 
 def _further(row: Row, top: int) -> list[object]:
@@ -112,6 +117,7 @@ class TextRows:
         require_free(target, overwrite=overwrite, flag=flag)
         self._target, self._flag, self._overwrite = target, flag, overwrite
         self._top, self._heads, self._as_csv = top, tuple(heads), as_csv
+        self._of_frames = of_frames
         self._partial = target.with_name(f"{target.name}.partial")
         self._statement = target.with_name(f"{target.name}.partial.json")
         stated = json_text(dict(depends_on))
@@ -190,7 +196,8 @@ class TextRows:
                 # Asked again: the work can take hours.
                 require_free(self._target, overwrite=self._overwrite, flag=self._flag)
                 self._partial.replace(self._target)
-        if kind is None or self._is_empty:  # of nothing there is nothing to go on with
+        # Of nothing there is nothing to go on with, and with a video one does not go on.
+        if kind is None or self._is_empty or self._of_frames:
             self._discard()
 
     def _write(self, text: str) -> None:

@@ -29,10 +29,10 @@ class Smoother:
         >>> said = Answer(source="", probabilities=np.array([1.0, 0.0], np.float32))
         >>> then = Answer(source="", probabilities=np.array([0.0, 1.0], np.float32))
         >>> smoother = Smoother(seconds=1.0)
-        >>> smoother.smoothed(said, at=0.0).probabilities.round(2).tolist()
-        [1.0, 0.0]
-        >>> smoother.smoothed(then, at=1.0).probabilities.round(2).tolist()
-        [0.37, 0.63]
+        >>> print(smoother.smoothed(said, at=0.0).probabilities.round(2))
+        [1. 0.]
+        >>> print(smoother.smoothed(then, at=1.0).probabilities.round(2))
+        [0.37 0.63]
     """
 
     def __init__(self, *, seconds: float, unknown_threshold: float | None = None) -> None:

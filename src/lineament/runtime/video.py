@@ -10,13 +10,15 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lineament.core.errors import DataError
+from lineament.core.errors import DataError, UsageError
 from lineament.imaging.opencv import quiet_opencv
 
 USUAL_FPS = 25.0  # of a video or camera that does not say
 MOST_FPS = 240.0  # a stated rate above is a mistake of the container
 # A container says how many frames it has; one that gives less by more than this was cut off.
 MISSING_FRACTION = 0.05
+MATROSKA = b"\x1a\x45\xdf\xa3"  # begins mkv and webm, whose number of frames is an estimate
+CAMERAS = 100  # from there on OpenCV reads a number as another way to reach a camera
 PATIENCE_S = 5.0  # until a camera that gives no picture is given up
 
 
@@ -73,7 +75,10 @@ class VideoFile:
         if not path.is_file():
             raise DataError(f"{path} is no file.", fix="Name a video, such as clip.mp4.")
         self._path = path
-        self._capture: Capture = module.VideoCapture(str(path))
+        # Its other readers print what they think of a damaged file, whatever they are told.
+        has_ffmpeg = module.CAP_FFMPEG in module.videoio_registry.getStreamBackends()
+        reader = module.CAP_FFMPEG if has_ffmpeg else module.CAP_ANY
+        self._capture: Capture = module.VideoCapture(str(path), reader)
         if not self._capture.isOpened():
             raise DataError(
                 f"{path} cannot be opened as a video.",
@@ -82,7 +87,10 @@ class VideoFile:
         self._time_ms = module.CAP_PROP_POS_MSEC
         self.fps = _rate(self._capture.get(module.CAP_PROP_FPS))
         self.n_frames = max(0, int(self._capture.get(module.CAP_PROP_FRAME_COUNT)))
+        with path.open("rb") as file:
+            self._is_estimated = file.read(len(MATROSKA)) == MATROSKA
         self.n_read = 0
+        self._read_s, self._has_ended = 0.0, False
 
     def frames(self) -> Iterator[Frame]:
         """Give its frames.
@@ -101,18 +109,28 @@ class VideoFile:
             elif at_s <= last_s:  # a container without times, or with damaged ones
                 at_s = last_s + 1 / self.fps
             last_s = at_s
+            self._read_s = at_s - first_s
             yield Frame(number=self.n_read, seconds=at_s - first_s, pixels=_rgb(pixels))
             self.n_read += 1
+        self._has_ended = True
         if self.n_read == 0:
             raise DataError(
                 f"{self._path} has no frame that can be decoded.",
                 fix="See whether a player shows it, or convert it with ffmpeg.",
             )
 
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether, read to its end, it had fewer frames than it says."""
-        return self.n_read < (1 - MISSING_FRACTION) * self.n_frames
+    def shortfall(self) -> DataError | None:
+        """What is missing at its end; ``None`` where nothing is, or where it was not reached."""
+        stated_s = (1 - MISSING_FRACTION) * self.n_frames / self.fps
+        has_few = self.n_read < (1 - MISSING_FRACTION) * self.n_frames
+        is_short = self._read_s + 1 / self.fps < stated_s
+        if not (self._has_ended and has_few and (is_short or not self._is_estimated)):
+            return None
+        return DataError(
+            f"{self._path} was cut off or is damaged: of {self.n_frames:,} frames that it says it "
+            f"has, {self.n_read:,} could be read and were answered.",
+            fix="Copy or record it again.",
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -130,11 +148,17 @@ class Camera:
         fps: Frames per second, as the camera says.
 
     Raises:
-        DataError: There is no such camera, or it gives no picture.
+        UsageError: No camera has such a number.
+        DataError: There is no such camera.
         MissingExtraError: OpenCV is not installed.
     """
 
     def __init__(self, number: int, *, capture: Capture | None = None) -> None:
+        if not 0 <= number < CAMERAS:  # of -1 OpenCV crashes
+            raise UsageError(
+                f"`--camera` must be from 0 to {CAMERAS - 1}, got {number}.",
+                fix="Cameras are counted from 0: `--camera 0`.",
+            )
         module = quiet_opencv("reading a camera")
         self._name = f"camera {number}"
         self._capture: Capture = module.VideoCapture(number) if capture is None else capture
@@ -145,16 +169,16 @@ class Camera:
             )
         self.fps = _rate(self._capture.get(module.CAP_PROP_FPS))
         self._newest: Frame | None = None
-        self._has_ended = False
+        self._has_ended = self._is_closed = self._is_lost = False
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, name="camera", daemon=True)
         self._reader.start()
 
     def frames(self) -> Iterator[Frame]:
-        """Give the newest picture, each once, until the camera is closed.
+        """Give the newest picture, each once, until there is none for five seconds.
 
         Raises:
-            DataError: It gives no picture for five seconds.
+            DataError: There never was one.
         """
         last = -1
         while True:
@@ -168,16 +192,26 @@ class Camera:
                     break
             last = newest.number
             yield newest
-        if last < 0 or not self._has_ended:
+        self._is_lost = not self._is_closed
+        if last < 0:
             raise DataError(
                 f"{self._name} gives no picture.",
                 fix="See whether another program shows it, or name another: `--camera 1`.",
             )
 
+    def shortfall(self) -> DataError | None:
+        """Why it ended by itself; ``None`` where it was left."""
+        if not self._is_lost:
+            return None
+        return DataError(
+            f"{self._name} gave no more pictures; those before were answered.",
+            fix="See whether it is still connected.",
+        )
+
     def close(self) -> None:
         """Stop reading."""
         with self._changed:
-            self._has_ended = True
+            self._has_ended = self._is_closed = True
             self._changed.notify_all()
         self._reader.join(timeout=PATIENCE_S)
         self._capture.release()

@@ -1,7 +1,10 @@
 """``predict --video`` and ``--camera``: a row per frame, a line per change, a marked video."""
 
+import contextlib
 import csv
 import json
+import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from lineament.artifacts.run import Run
 from lineament.cli import filming
+from lineament.core.errors import DataError
 from lineament.exporting.heads import export_head
 from lineament.runtime.video import Frame, VideoFile
 from lineament.runtime.video_writing import VideoWriter
@@ -92,7 +96,11 @@ def test_marked_video_has_all_frames(
     frames = list(VideoFile(out).frames())
     plain = list(VideoFile(clip).frames())
     assert code == 0
-    assert talked.endswith(f": {out}\n")
+    summary, shares = talked.splitlines()[-2:]
+    assert summary.endswith(f": {out}")
+    assert re.fullmatch(
+        r"time: \d+ % reading, \d+ % answering, \d+ % drawing, \d+ % writing", shares
+    )
     assert len(frames) == 24
     corner = (slice(-20, None), slice(0, 30))
     apart = np.abs(frames[0].pixels.astype(int) - plain[0].pixels)
@@ -103,6 +111,79 @@ def test_it_ends_after_so_many_seconds(call: Call, small_bundle: Path, clip: Pat
     _, said, _ = call("predict", small_bundle, "--video", clip, "--seconds", 0.5, "--json")
 
     assert len(json.loads(said)["predictions"]) == 6
+
+
+def test_rows_also_say_what_a_frame_says_by_itself(
+    call: Call, small_bundle: Path, clip: Path, tmp_path: Path
+) -> None:
+    def rows(smooth: float) -> list[dict[str, object]]:
+        _, said, _ = call("predict", small_bundle, "--video", clip, "--smooth", smooth, "--json")
+        predictions: list[dict[str, object]] = json.loads(said)["predictions"]
+        return predictions
+
+    plain, smooth = rows(0), rows(1)
+
+    assert [(row["frame_label"], row["frame_confidence"]) for row in smooth] == [
+        (row["label"], row["confidence"]) for row in plain
+    ]
+    assert [row["confidence"] for row in smooth] != [row["confidence"] for row in plain]
+
+
+def test_video_that_was_cut_off_is_answered_as_far_as_it_goes_and_ends_with_3(
+    call: Call, small_bundle: Path, clip: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
+
+    code, _, talked = call("predict", small_bundle, "--video", cut, "--csv", tmp_path / "o.csv")
+
+    n_rows = len((tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()) - 1
+    assert code == 3
+    assert 0 < n_rows < 24
+    assert talked.endswith(
+        f"error: {cut} was cut off or is damaged: of 24 frames that it says it has, {n_rows} could "
+        "be read and were answered.\n"
+        "  fix: Copy or record it again.\n"
+    )
+
+
+def test_of_a_video_that_is_interrupted_nothing_is_left(
+    call: Call, small_bundle: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filming, "captioned", _interrupted)
+
+    code, _, _ = call(
+        *("predict", small_bundle, "--video", clip, "--csv", tmp_path / "o.csv"),
+        *("--out-video", tmp_path / "o.mp4"),
+    )
+
+    assert code == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_camera_that_is_lost_ends_with_3_and_what_was_written_is_complete(
+    call: Call, small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unplugged(FakeCamera):
+        def frames(self) -> Iterator[Frame]:
+            with contextlib.suppress(KeyboardInterrupt):
+                yield from super().frames()
+
+        def shortfall(self) -> DataError | None:
+            return DataError("camera 0 gave no more pictures.", fix="Look.")
+
+    monkeypatch.setattr(filming, "Camera", Unplugged)
+
+    code, _, talked = call("predict", small_bundle, "--camera", 0, "--csv", tmp_path / "o.csv")
+
+    assert code == 3
+    assert re.search(r"^time: \d+ % waiting, \d+ % answering, \d+ % writing$", talked, re.MULTILINE)
+    assert talked.endswith("error: camera 0 gave no more pictures.\n  fix: Look.\n")
+    assert len((tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()) == 4
 
 
 def test_several_heads_answer_each_frame(
@@ -120,7 +201,14 @@ def test_several_heads_answer_each_frame(
     assert code == 0
     assert "\twho: " in said
     header = (tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()[0]
-    assert header.startswith("frame,seconds,filename,error,who_label,")
+    assert header == "frame,seconds,filename,error," + ",".join(
+        f"{head}_{name}"
+        for head in ("who", "mood")
+        for name in (
+            *("label", "confidence", "familiarity", "nearest"),
+            *("frame_label", "frame_confidence"),
+        )
+    )
 
 
 class FakeCamera:
@@ -136,6 +224,9 @@ class FakeCamera:
             pixels = np.full((48, 64, 3), 60 * number, dtype=np.uint8)
             yield Frame(number=number, seconds=number / 10, pixels=pixels)
         raise KeyboardInterrupt
+
+    def shortfall(self) -> DataError | None:
+        return None
 
     def close(self) -> None:
         pass
@@ -154,7 +245,7 @@ def test_camera_is_left_with_ctrl_c_and_what_was_written_is_complete(
     assert code == 0
     assert "3 frames in " in talked
     assert len((tmp_path / "o.csv").read_text(encoding="utf-8").splitlines()) == 4
-    assert len(list(VideoFile(tmp_path / "o.mp4").frames())) == 3
+    assert len(list(VideoFile(tmp_path / "o.mp4").frames())) == 7  # 0.2 s of 30 a second
     assert sorted(path.name for path in tmp_path.iterdir()) == ["o.csv", "o.mp4"]
 
 
@@ -180,3 +271,14 @@ def test_flags_that_mean_nothing_together_are_refused(
 
     assert code == 2
     assert talked.splitlines()[0] == f"error: {text}"
+
+
+def test_without_opencv_the_extra_is_named(
+    call: Call, small_bundle: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+
+    code, _, talked = call("predict", small_bundle, "--video", clip)
+
+    assert code == 5
+    assert "lineament[video]" in talked

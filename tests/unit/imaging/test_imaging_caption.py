@@ -57,18 +57,55 @@ def test_letters_of_other_languages_are_not_all_one_box() -> None:
     assert (one != other).any()
 
 
-def test_without_any_font_of_the_system_something_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_letters_that_no_font_has_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caption, "FONTS", ("no-such-font.ttf",))
     monkeypatch.setattr(caption, "_of_matplotlib", list)
-    caption._font.cache_clear()
+    caption._fonts.cache_clear()
+    caption._shortened.cache_clear()
 
-    marked = captioned(grey(200, 300), [("ü", 0.5)])
+    one, other = (captioned(grey(200, 300), [(name, 0.5)]) for name in ("猫", "犬"))
 
-    caption._font.cache_clear()
-    assert (marked != GREY).any()
+    caption._fonts.cache_clear()
+    caption._shortened.cache_clear()
+    assert (one != other).any()
+
+
+@pytest.mark.parametrize("name", ["long", "a name much longer than this picture is wide"])
+def test_share_is_readable_on_a_small_picture(name: str) -> None:
+    one, other = (captioned(grey(64, 64), [(name, share)]) for share in (0.71, 0.79))
+
+    assert (one != other).any(axis=2).sum() >= 8  # another last figure, and a longer bar
+
+
+def test_box_is_as_wide_for_any_share() -> None:
+    covered = [
+        (captioned(grey(480, 640), [("cat", share)]) != GREY).any(axis=(0, 2))
+        for share in (0.0, 0.5, 1.0)
+    ]
+
+    assert len({int(columns.sum()) for columns in covered}) == 1
+
+
+@pytest.mark.parametrize("name", ["", " ", "new\nline", "tab\tbed", "\u2028", "כלב", "\ud800"])
+def test_any_name_is_drawn(name: str) -> None:
+    assert (captioned(grey(64, 64), [(name, 0.5)]) != GREY).any()
+
+
+def test_newline_in_a_name_is_a_space() -> None:
+    one, other = (captioned(grey(200, 300), [(name, 0.5)]) for name in ("a\nb", "a b"))
+
+    assert (one == other).all()
+
+
+def test_ground_lets_the_picture_through() -> None:
+    light, dark = (
+        captioned(np.full((200, 300, 3), level, np.uint8), [("x", None)]) for level in (250, 5)
+    )
+
+    assert (light[-1, 0] > dark[-1, 0]).all()
 
 
 def test_long_name_is_cut() -> None:
-    marked = captioned(grey(100, 2000), [("n" * 500, None)])
+    marked = captioned(grey(100, 2000), [("n" * 250, None)])
 
     assert not (marked != GREY).any(axis=2)[:, 1000:].any()
