@@ -6,6 +6,7 @@ records its `title`.
 """
 
 import queue
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ class OpenVinoEngine:
         outputs: Sequence[str] | None = None,
     ) -> None:
         runtime = require("openvino", extra="openvino", purpose="The faster engine")
-        core = runtime.Core()
+        core = _core()
         if precision is None:
             precision = "bf16" if has_fast_bf16() else "fp32"
         self._title = f"OpenVINO {runtime.__version__.split('-')[0]}, {precision}"
@@ -114,6 +115,25 @@ class OpenVinoEngine:
     def title(self) -> str:
         """Name, version and arithmetic, for the record of what was computed with it."""
         return self._title
+
+
+_OPENING = threading.Lock()
+_OPEN: "list[openvino.Core]" = []
+
+
+def _core() -> "openvino.Core":
+    """The one core of this process, which is never closed.
+
+    Its plugin for processors puts a stack for signals under the thread that opens it, and gives the
+    memory back from whichever thread closes it. The next signal to the first one, such as Ctrl-C,
+    was then a segmentation fault.
+    """
+    with _OPENING:
+        if not _OPEN:
+            from openvino import Core
+
+            _OPEN.append(Core())
+        return _OPEN[0]
 
 
 def _settings(arithmetic: str, threads: int | None) -> dict[str, object]:
