@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 DOCUMENTS = {
     "dataset": "dataset.json",
+    "collection": "collection.json",
     "run": "run.json",
     "report": "report.json",
     "audit": "audit.json",
