@@ -27,7 +27,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -42,6 +41,7 @@ from lineament.imaging.preprocess import Preprocessing
 from lineament.models.backbones import DEFAULT_BACKBONE, Backbone, create_backbone
 from lineament.models.graph import backbone_graph
 from lineament.preparation.build import PrepareConfig, prepare
+from lineament.runtime.onnx_runtime import onnxruntime
 from lineament.runtime.predictor import Predictor
 from lineament.training.recipe import TrainConfig
 from lineament.training.train import train

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import onnxruntime
 
 from lineament.core.executor import LocalExecutor, available_cores
 from lineament.core.machine import machine, versions
+from lineament.runtime.onnx_runtime import onnxruntime
 
 SIDE_PX = 224
 

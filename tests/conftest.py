@@ -1,5 +1,6 @@
 """Walls around every test (no home, no cache, no network), and the photos that tests draw."""
 
+import os
 import shutil
 import signal
 import socket
@@ -17,6 +18,9 @@ from chromium import Browser
 # The same examples in every run, and no database beside the code.
 hypothesis.settings.register_profile("suite", derandomize=True, database=None, deadline=None)
 hypothesis.settings.load_profile("suite")
+
+# Some tests import ONNX Runtime before Lineament does, which then comes too late to silence it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Doctests are collected from every module, and two of one name clash: these have none.
 collect_ignore_glob = ["*conftest.py"]

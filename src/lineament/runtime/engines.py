@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from lineament.artifacts.onnx_file import read_model
 from lineament.core.errors import ArtifactError
+from lineament.runtime.onnx_runtime import onnxruntime
 
 ERRORS_ONLY = 3  # ONNX Runtime's warnings speak of its own graph passes
 PIXELS = "pixels"  # what our graphs call the backbone's input

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from lineament.artifacts.bundle import FAMILIARITY, BundleCard
 from lineament.artifacts.head import INPUT, OUTPUTS, WANTED, HeadCard, read_head
 from lineament.core.errors import ArtifactError
 from lineament.runtime.engines import ERRORS_ONLY
+from lineament.runtime.onnx_runtime import onnxruntime
 from lineament.runtime.opened import OpenedModel, open_model
 
 SHOWN_DIGITS = 12  # of a hash: enough to see that two are not one

@@ -6,8 +6,10 @@ records its `title`.
 """
 
 import queue
+import sys
 import threading
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +56,7 @@ class OpenVinoEngine:
         threads: int | None = None,
         outputs: Sequence[str] | None = None,
     ) -> None:
-        runtime = require("openvino", extra="openvino", purpose="The faster engine")
+        runtime = _openvino()
         core = _core()
         if precision is None:
             precision = "bf16" if has_fast_bf16() else "fp32"
@@ -115,6 +117,17 @@ class OpenVinoEngine:
     def title(self) -> str:
         """Name, version and arithmetic, for the record of what was computed with it."""
         return self._title
+
+
+def _openvino() -> ModuleType:
+    """Import OpenVINO so that it tells nobody.
+
+    Its `import` sends an event to its maker's collector at Google, and keeps an identity of the
+    user in their home; without the package that does so it goes on in silence.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # "not to be imported", as `import` documents
+    return require("openvino", extra="openvino", purpose="The faster engine")
 
 
 _OPENING = threading.Lock()

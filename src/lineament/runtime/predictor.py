@@ -12,14 +12,16 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from lineament.artifacts.bundle import FAMILIARITY
+from lineament.artifacts.bundle import FAMILIARITY, BundleCard
 from lineament.artifacts.dataset import Dataset, decode_photo
+from lineament.artifacts.onnx_file import content_sha256
 from lineament.artifacts.predictions import UNKNOWN_LABEL, Predictions
+from lineament.artifacts.run import RunCard
 from lineament.artifacts.table import printable
 from lineament.core.errors import DataError, ImageError, UsageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.progress import QUIET, Progress, tracked
-from lineament.imaging.decode import Photo, decode
+from lineament.imaging.decode import MAX_PIXELS, Photo, decode
 from lineament.imaging.elongated import shortened
 from lineament.runtime.answers import Answer
 from lineament.runtime.choosing import AUTO, STREAM, check_engine
@@ -35,6 +37,22 @@ class _Scores(NamedTuple):
     probabilities: NDArray[np.float32]
     logits: NDArray[np.float32]
     familiarity: float | None
+
+
+class Looked(NamedTuple):
+    """A photo that was looked at.
+
+    Attributes:
+        answer: What the model says to it.
+        image: Its pixels as they were decoded, ``uint8 (H, W, 3)``; ``None`` where it cannot be
+            read.
+        maps: Class activation maps over what the model saw of it, ``float32 (C, h, w)``; ``None``
+            where they were not asked for, or it cannot be read.
+    """
+
+    answer: Answer
+    image: NDArray[np.uint8] | None = None
+    maps: NDArray[np.float32] | None = None
 
 
 class Predictor:
@@ -89,6 +107,16 @@ class Predictor:
         self._streaming: Engine | None = None if engine == AUTO else self.engine
         self._choosing = threading.Lock()
         self._one_large = threading.Lock()
+
+    @functools.cached_property
+    def graph_sha256(self) -> str:
+        """Identity of what answers: the hash of the graph without its metadata."""
+        return content_sha256(self._model.graph)
+
+    @property
+    def card(self) -> BundleCard | RunCard:
+        """What the model says about itself."""
+        return self._model.card
 
     @property
     def unknown_threshold(self) -> float | None:
@@ -219,22 +247,67 @@ class Predictor:
         photo = Path(photo) if isinstance(photo, str) else photo
         require_photo(photo)
         source = printable(str(photo)) if isinstance(photo, Path) else f"#{number}"
+        return self.answer(photo, source=source, engine=engine)
+
+    def answer(
+        self,
+        photo: "Photo | ImageError",
+        *,
+        source: str = "",
+        engine: Engine | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Answer:
+        """Answer one photo in the calling thread.
+
+        Args:
+            photo: As `predict` takes them, but no text.
+            source: What to call it in the answer.
+            engine: What computes; ``None`` is the predictor's own for one photo.
+            max_pixels: Of the photo; one that states more is not decoded.
+        """
+        return self._look(photo, source, engine or self.engine, (), max_pixels).answer
+
+    def look(
+        self, photo: "Photo | ImageError", *, source: str = "", max_pixels: int = MAX_PIXELS
+    ) -> Looked:
+        """Answer one photo in the calling thread, with the maps of what spoke for each class.
+
+        Args:
+            photo: As `predict` takes them, but no text.
+            source: What to call it in the answer.
+            max_pixels: Of the photo; one that states more is not decoded.
+        """
+        return self._look(photo, source, self.engine, ("activation",), max_pixels)
+
+    def _look(
+        self,
+        photo: "Photo | ImageError",
+        source: str,
+        engine: Engine,
+        further: tuple[str, ...],
+        max_pixels: int,
+    ) -> Looked:
         began = time.perf_counter()
         try:
             if isinstance(photo, ImageError):
                 raise photo
-            image = decode(photo, short_side_px=self.preprocessing.needed_short_side_px)
+            image = decode(
+                photo,
+                short_side_px=self.preprocessing.needed_short_side_px,
+                max_pixels=max_pixels,
+            )
         except ImageError as error:
-            return Answer(source=source, probabilities=None, error=error.what)
+            return Looked(Answer(source=source, probabilities=None, error=error.what))
         # What a graph makes of several large photos at once does not fit in a gigabyte.
         with self._one_large if is_large(image) else contextlib.nullcontext():
             whole = shortened(image, self.preprocessing)
-            probabilities, *also = engine.run(whole[None], ["probabilities", *self._also])
-        familiarity = float(also[0][0]) if also else None
+            wanted = ("probabilities", *self._also, *further)
+            found = dict(zip(wanted, engine.run(whole[None], wanted), strict=True))
+        familiarity = float(found[FAMILIARITY][0]) if self._also else None
         threshold = self.unknown_threshold
-        return Answer(
+        answer = Answer(
             source=source,
-            probabilities=probabilities[0],
+            probabilities=found["probabilities"][0],
             familiarity=familiarity,
             is_unknown=threshold is not None
             and familiarity is not None
@@ -242,6 +315,8 @@ class Predictor:
             classes=self.classes,
             seconds=time.perf_counter() - began,
         )
+        maps = found["activation"][0] if further else None
+        return Looked(answer, image, maps)
 
     def _score(self, path: Path) -> _Scores:
         return self._scores(
