@@ -35,6 +35,7 @@ VERBS = {
     "verify": "Prove a bundle on this machine.",
     "bench": "Measure a bundle's speed on this machine, and say which settings to use.",
     "predict": "Answer photos with a bundle.",
+    "serve": "Answer over HTTP, and show a page for photos and the camera.",
     "extend": "Add classes to a head, from some twenty photos each.",
     "doctor": "Say what is installed and what this machine can do.",
 }

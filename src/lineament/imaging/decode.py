@@ -119,26 +119,29 @@ def is_image_name(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
-def decode(source: Photo, *, short_side_px: int | None = None) -> NDArray[np.uint8]:
+def decode(
+    source: Photo, *, short_side_px: int | None = None, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
     """Decode an image file to RGB.
 
     Args:
         source: The file, its bytes, what Pillow opened, or pixels (as `decode_with_facts` takes).
         short_side_px: What the caller will scale the shorter side to; a JPEG much larger than that
             is decoded at a reduced scale. ``None`` decodes every pixel.
+        max_pixels: What states more is not decoded; at most `MAX_PIXELS`.
 
     Returns:
         ``uint8 (H, W, 3)`` in RGB order, upright.
 
     Raises:
         ImageError: The file is absent, empty, truncated, no image of a supported format, of an
-            unsupported pixel type, larger than `MAX_PIXELS` or longer than `MAX_SIDE_PX`.
+            unsupported pixel type, larger than ``max_pixels`` or longer than `MAX_SIDE_PX`.
     """
-    return decode_with_facts(source, short_side_px=short_side_px)[0]
+    return decode_with_facts(source, short_side_px=short_side_px, max_pixels=max_pixels)[0]
 
 
 def decode_with_facts(
-    source: Photo, *, short_side_px: int | None = None
+    source: Photo, *, short_side_px: int | None = None, max_pixels: int = MAX_PIXELS
 ) -> tuple[NDArray[np.uint8], FileFacts]:
     """Decode an image file, and say what kind of file it is.
 
@@ -146,6 +149,7 @@ def decode_with_facts(
         source: The file, its bytes, what Pillow opened, or pixels: ``uint8 (H, W)`` grey,
             ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGBA.
         short_side_px: As for `decode`.
+        max_pixels: As for `decode`.
 
     Returns:
         ``uint8 (H, W, 3)``, and the facts.
@@ -154,16 +158,16 @@ def decode_with_facts(
         ImageError: As `decode`.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source, short_side_px)
+        return _from_array(source, short_side_px, max_pixels)
     if isinstance(source, Image.Image):
-        return _from_pillow(source, short_side_px)
+        return _from_pillow(source, short_side_px, max_pixels)
     data = source if isinstance(source, bytes) else _read(source)
     if not data:
         raise ImageError("empty file")
     try:
         plain, exif = without_exif(data)
         with _open(plain) as image:
-            _check_size(image)
+            _check_size(image.width, image.height, max_pixels)
             width, height, mode = image.width, image.height, image.mode
             is_giant = width * height > REDUCED_ABOVE_PIXELS
             if short_side_px is not None and image.format == "JPEG":
@@ -278,13 +282,12 @@ def _read(path: Path) -> bytes:
 
 
 def _from_array(
-    pixels: NDArray[np.uint8], short_side_px: int | None
+    pixels: NDArray[np.uint8], short_side_px: int | None, max_pixels: int
 ) -> tuple[NDArray[np.uint8], FileFacts]:
     height, width = pixels.shape[:2]
     if height == 0 or width == 0:
         raise ImageError("no pixels")
-    if height * width > MAX_PIXELS or max(height, width) > MAX_SIDE_PX:
-        raise ImageError(f"absurdly large ({width} x {height} pixels)")
+    _check_size(width, height, max_pixels)
     image = Image.fromarray(np.ascontiguousarray(pixels))
     facts = FileFacts(
         format="",
@@ -298,11 +301,11 @@ def _from_array(
 
 
 def _from_pillow(
-    image: Image.Image, short_side_px: int | None
+    image: Image.Image, short_side_px: int | None, max_pixels: int
 ) -> tuple[NDArray[np.uint8], FileFacts]:
     """Take what a caller opened, all of its pixels; it stays open."""
     try:
-        _check_size(image)
+        _check_size(image.width, image.height, max_pixels)
         turn = TURNS.get(image.getexif().get(ORIENTATION_TAG, UPRIGHT))
         colours = _rgb_of(image, short_side_px)
         upright = colours if turn is None else colours.transpose(turn)
@@ -322,9 +325,9 @@ def _from_pillow(
     return pixels, facts
 
 
-def _check_size(image: Image.Image) -> None:
-    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE_PX:
-        raise ImageError(f"absurdly large ({image.width} x {image.height} pixels)")
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > min(max_pixels, MAX_PIXELS) or max(width, height) > MAX_SIDE_PX:
+        raise ImageError(f"absurdly large ({width} x {height} pixels)")
 
 
 def _rgb_of(image: Image.Image, short_side_px: int | None) -> Image.Image:

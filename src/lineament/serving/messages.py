@@ -1,0 +1,34 @@
+"""Messages: a sentence per class, which the page shows over the picture of a camera."""
+
+from pathlib import Path
+
+import yaml
+
+from lineament.core.errors import UsageError
+
+LONGEST = 200  # characters: more do not fit over a picture
+
+
+def read_messages(path: Path) -> dict[str, str]:
+    """Read sentences from a YAML file of ``class: sentence``.
+
+    Raises:
+        UsageError: It cannot be read, is something else, or a sentence is too long.
+    """
+    fix = "Write a line per class, such as `happy: Keep smiling!!`."
+    try:
+        stated = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(
+            f"{path} cannot be read as YAML.", at=[str(error)[:200]], fix=fix
+        ) from error
+    if not isinstance(stated, dict) or not all(
+        isinstance(name, str) and isinstance(text, str) for name, text in stated.items()
+    ):
+        raise UsageError(f"{path} does not hold a sentence per class.", fix=fix)
+    long = [name for name, text in stated.items() if len(text) > LONGEST]
+    if long:
+        raise UsageError(
+            f"{path} has sentences of more than {LONGEST} characters.", at=long, fix="Shorten them."
+        )
+    return stated
