@@ -35,7 +35,7 @@ from lineament.artifacts.kept_photo import (
 from lineament.artifacts.schema import field, open_document, stamp
 from lineament.artifacts.table import table_text
 from lineament.core.errors import ArtifactError, UsageError
-from lineament.core.files import atomic_file, json_text, write_text
+from lineament.core.files import atomic_file, json_text, read_json, write_text
 from lineament.imaging.decode import encode_jpeg, shrink
 
 if sys.platform != "win32":
@@ -52,7 +52,7 @@ MAX_BYTES = 20 * 10**9  # some 100,000 photos of 200 kB
 FLAG = "--feedback"  # how the user of the service named the folder
 FIX = "Put the table back as it was written; a collection is not edited by hand."
 
-__all__ = ["Collection", "Contents", "KeptPhoto", "KeptRow"]
+__all__ = ["Collection", "Contents", "KeptPhoto", "KeptRow", "is_collection"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -359,6 +359,14 @@ class Collection:
         for folder, _, names in os.walk(self.root / PHOTOS):
             above = Path(folder).relative_to(self.root).as_posix()
             yield from (f"{above}/{name}" for name in names)
+
+
+def is_collection(root: Path) -> bool:
+    """Tell whether a folder is a collection, or was one before its document was damaged."""
+    try:
+        return (root / DOCUMENT).is_file() and read_json(root / DOCUMENT, kind=KIND)["kind"] == KIND
+    except (ArtifactError, KeyError):
+        return True
 
 
 def _document(root: Path) -> dict[str, object]:

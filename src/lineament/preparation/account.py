@@ -7,7 +7,7 @@ from lineament.artifacts.dataset import Sample
 from lineament.core.progress import Progress
 from lineament.preparation.config import PrepareConfig
 from lineament.preparation.dividing import Division
-from lineament.preparation.division.grouping import connected, splits_by_tie
+from lineament.preparation.division.grouping import Member, connected, splits_by_tie
 from lineament.preparation.inspection.duplicates import label_conflicts
 from lineament.preparation.inspection.inspect import Inspection
 from lineament.preparation.plan import Plan
@@ -119,10 +119,17 @@ def split_document(plan: Plan, division: Division, config: PrepareConfig) -> dic
         "time_by": config.time_by,
         "extends": config.extend,
         "folds": config.folds,
+        **_train_only(members, plan),
         "n_groups": len({member.group for member in members if member.group}),
         "n_units": len(connected(members)),
         "warnings": list(division.warnings),
     }
+
+
+def _train_only(members: Sequence[Member], plan: Plan) -> dict[str, object]:
+    """Count the corrections, where there are any."""
+    count = sum(member.key in plan.train_only for member in members)
+    return {"train_only": count} if count else {}
 
 
 def duplicates_document(inspection: Inspection) -> dict[str, object]:

@@ -13,7 +13,7 @@ from lineament.artifacts.dataset import DOCUMENT, SPLITS, UNLABELLED, Dataset, S
 from lineament.artifacts.ledger import keep_ledger
 from lineament.artifacts.origins import Origin, Rejected
 from lineament.artifacts.table import printable
-from lineament.core.errors import DataError, UsageError
+from lineament.core.errors import UsageError
 from lineament.core.executor import Executor, LocalExecutor
 from lineament.core.files import atomic_folder, require_free
 from lineament.core.progress import QUIET, Progress
@@ -45,6 +45,7 @@ from lineament.preparation.reading import (
     require_every_class,
     require_readable,
 )
+from lineament.preparation.sources.collection import open_labelled
 from lineament.preparation.sources.listing import Rejection, Source
 from lineament.preparation.sources.opening import open_source
 
@@ -88,8 +89,8 @@ def prepare(
     Args:
         source: A folder with a folder of photos per class, or with such folders in ``train`` and
             one or both of ``validation`` and ``test``, which are then kept as they are; a folder of
-            photos without labels; a table, an archive, a file of arrays, ``hf:OWNER/NAME`` or
-            ``torchvision:NAME``.
+            photos without labels; a collection; a table, an archive, a file of arrays,
+            ``hf:OWNER/NAME`` or ``torchvision:NAME``.
         out: The dataset's folder.
         config: What to do; ``None`` for the defaults.
         overwrite: Replace a dataset that stands at ``out``.
@@ -113,7 +114,9 @@ def prepare(
         require_apart(Path(text), out)
     require_free(out, overwrite=overwrite, marker=DOCUMENT)
     plan = make_plan(opened, config, progress=progress)
-    old = _open_labelled(Path(config.extend)) if config.extend is not None else None
+    old = open_labelled(Path(config.extend)) if config.extend is not None else None
+    if old is not None and any(each.origin is not None for each in plan.layout.candidates):
+        _require_same_size(old, config)
     with (
         atomic_folder(
             out, overwrite=overwrite, marker=DOCUMENT, resume=_depends_on(opened, config)
@@ -144,6 +147,7 @@ def prepare(
         )
         document = {
             "source": _absolute(opened.name),
+            **plan.layout.document,
             "config": config.as_dict(),
             "counts": count_files(
                 scanned=plan.layout.scanned,
@@ -259,15 +263,16 @@ def require_apart(source: Path, out: Path) -> None:
         raise UsageError(f"The source {source} lies in `--out` {out}.", fix=fix)
 
 
-def _open_labelled(path: Path) -> Dataset:
-    """Open a dataset that has splits to keep."""
-    dataset = Dataset.open(path)
-    if not dataset.classes:
-        raise DataError(
-            f"{path} holds photos without labels, so it has no splits to keep.",
-            fix="Name another dataset as `--extend`, or leave it out.",
+def _require_same_size(old: Dataset, config: PrepareConfig) -> None:
+    """Refuse to put photos of two sizes together, which could be told apart by size alone."""
+    stated = old.document.get("config")
+    size = stated.get("size_px") if isinstance(stated, dict) else None
+    if size != config.size_px:
+        raise UsageError(
+            f"The photos of {old.root} were prepared with `--size {size}`, and `size_px` is "
+            f"{config.size_px}.",
+            fix=f"Write `--size {size}`.",
         )
-    return dataset
 
 
 def executor_for(count: int) -> Executor:

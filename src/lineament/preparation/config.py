@@ -42,7 +42,9 @@ class PrepareConfig(Config):
     )
     folds: int = option(0, help="also make this many folds for cross-validation", minimum=0)
     extend: str | None = option(
-        None, help="a dataset made of fewer of these photos; they stay in their splits"
+        None,
+        help="a dataset made of fewer of these photos, or that a collection is added to; its "
+        "photos stay in their splits",
     )
     unreadable: str = option(
         "fail",
@@ -119,6 +121,7 @@ class PrepareConfig(Config):
             label_column=self.label_column,
             fps=self.fps,
             added=self.add,
+            extends=self.extend,
         )
 
     def _check_expression(self, name: str, rule: str | None, example: str) -> None:

@@ -23,6 +23,7 @@ def datasheet(document: Mapping[str, Any], audit: Mapping[str, Any], classes: Se
         "# Datasheet",
         "",
         f"Source: `{document['source']}`.",
+        *_collected(document),
         "",
         "## Photos",
         "",
@@ -40,6 +41,24 @@ def datasheet(document: Mapping[str, Any], audit: Mapping[str, Any], classes: Se
     lines += ["", "## Audit", "", *_audit(audit)]
     # a path or a group may hold a line break
     return "".join(f"{' '.join(line.splitlines())}\n" for line in lines)
+
+
+def _collected(document: Mapping[str, Any]) -> list[str]:
+    """Say what came of a collection, and what was there before."""
+    collection, extended = document.get("collection"), document.get("extended")
+    lines = []
+    if collection is not None:
+        lines.append(
+            f"It is a collection ({collection['name']}): {collection['photos']} photos of "
+            f"{collection['sessions']} sessions, kept with consent; {collection['corrections']} "
+            "corrections among them."
+        )
+    if extended is not None:
+        lines.append(
+            f"Added to the {extended['photos']} photos of `{extended['dataset']}` (fingerprint "
+            f"{extended['fingerprint'][:12]}), which stay in their splits."
+        )
+    return lines
 
 
 def _table(counts: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
@@ -80,6 +99,11 @@ def _split(
         lines.append(
             f"- {found} of {n_test} test photos have {text}; a random split would have had "
             f"{expected:.0f}."
+        )
+    if split.get("train_only"):
+        lines.append(
+            f"- {split['train_only']} corrections are in train only: a test on photos that were "
+            "kept because a model got them wrong would say little of others."
         )
     return [*lines, *(f"- Warning: {warning}" for warning in split["warnings"])]
 

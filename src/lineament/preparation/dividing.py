@@ -14,14 +14,14 @@ from lineament.preparation.config import PrepareConfig
 from lineament.preparation.division.balance import balance_cap, over_cap
 from lineament.preparation.division.chronology import split_by_time, times_of
 from lineament.preparation.division.crossing import ties_across
-from lineament.preparation.division.extension import kept_sides, retied
+from lineament.preparation.division.extension import barred, kept_sides, retied
 from lineament.preparation.division.folds import make_folds
 from lineament.preparation.division.grouping import Member, ties
 from lineament.preparation.division.outlook import leaks, leaks_of_random_split, off_target
 from lineament.preparation.division.split import split_photos
 from lineament.preparation.photo import Photo
 from lineament.preparation.plan import Plan
-from lineament.preparation.sources.listing import BALANCE, Rejection
+from lineament.preparation.sources.listing import BALANCE, Layout, Rejection
 
 FREE = ("", "train")  # given to no split, or to the one that others may be taken from
 
@@ -78,21 +78,29 @@ def divide_photos(
     out = list(ties_across(members, given))
     left = _without(members, out)
     fixed: dict[str, str] = {}
-    if old is not None:
-        fixed, tied = kept_sides(left, _old_sides(old), near=near)
+    if old is not None or plan.train_only:
+        sides_before = {} if old is None else _old_sides(old)
+        tied = barred(left, sides_before, plan.train_only, near=near)
+        out, left = out + tied, _without(left, tied)
+        corrected = {each.content: "train" for each in left if each.key in plan.train_only}
+        fixed, tied = kept_sides(left, {**sides_before, **corrected}, near=near)
         out, left = out + tied, retied(_without(left, tied), near)
     excess = _excess([each for each in left if given[each.key] in FREE], config)
     out, left = out + excess, _without_sets_of_one(_without(left, excess))
-    free = [member for member in left if given[member.key] in FREE]
+    # Corrections count for no class: else test would get more of the other new photos for them.
+    free = [
+        member for member in left if given[member.key] in FREE and member.key not in plan.train_only
+    ]
     made: Mapping[str, str] = {}
     if plan.to_make and config.time_by is not None:
+        free_of_ties = [member for member in free if member.key not in fixed]
         times = times_of(
-            [member.key for member in free],
+            [member.key for member in free_of_ties],
             config.time_by,
             taken={photo.relative: photo.facts.taken for photo in photos},
             metadata={photo.relative: photo.metadata for photo in photos},
         )
-        made = split_by_time(free, times, plan.to_make)
+        made = {**fixed, **split_by_time(free_of_ties, times, plan.to_make)}
     elif plan.to_make:
         made = split_photos(free, plan.to_make, seed=config.seed, fixed=fixed)
     sides = {member.key: made.get(member.key, given[member.key] or "train") for member in left}
@@ -107,7 +115,10 @@ def divide_photos(
         folds=folds,
         leaks=leaks(left, sides),
         random_leaks=leaks_of_random_split(left, sides, seed=config.seed),
-        warnings=off_target(free, sides, plan.to_make, given=tuple(plan.given)),
+        warnings=[
+            *_all_corrections(plan.layout),
+            *off_target(free, sides, plan.to_make, given=tuple(plan.given)),
+        ],
     )
 
 
@@ -118,6 +129,17 @@ def _excess(members: Sequence[Member], config: PrepareConfig) -> list[Rejection]
     return [
         Rejection(relative=key, kind=BALANCE, reason=f"{BALANCE} ({config.balance})")
         for key in over_cap(members, cap, seed=config.seed)
+    ]
+
+
+def _all_corrections(layout: Layout) -> list[str]:
+    """Say of which classes a test would be of nothing but what a model got wrong."""
+    corrected = {each.class_name for each in layout.candidates if each.correction}
+    others = {each.class_name for each in layout.candidates if not each.correction}
+    return [
+        f"Every photo of `{name}` is a correction: its figures say how a model does on photos that "
+        "another one got wrong."
+        for name in sorted(corrected - others)
     ]
 
 

@@ -34,6 +34,8 @@ class Plan:
         given: Split to what the source, or the user, calls it.
         to_make: Split to fraction, for the photos that are in no given split but train.
         decisions: What a person decided about single photos.
+        train_only: Corrections, which are in no other split; but of a class that has nothing else
+            they are divided like other photos, since it could not be tested at all.
     """
 
     layout: Layout
@@ -41,6 +43,7 @@ class Plan:
     given: Mapping[str, str]
     to_make: Mapping[str, float]
     decisions: Decisions
+    train_only: frozenset[str] = frozenset()
 
 
 def make_plan(
@@ -86,15 +89,37 @@ def make_plan(
     ungrouped = sum(not group for group in groups.values()) if config.group_by else 0
     if ungrouped:
         progress.note(f"{ungrouped} of {len(keys)} photos match no group; each is its own.")
+    train_only = _corrections(layout)
     to_make = fractions_to_make(given, config.fractions()) if layout.classes else {}
     if layout.classes and divided:
         check_division(
-            [_member(each, groups) for each in layout.candidates],
+            [
+                _member(each, groups)
+                for each in layout.candidates
+                if each.relative not in train_only
+            ],
             {each.relative: each.split for each in layout.candidates},
             to_make,
             groups_whole=config.test_list is None,
         )
-    return Plan(layout=layout, groups=groups, given=given, to_make=to_make, decisions=decisions)
+    return Plan(
+        layout=layout,
+        groups=groups,
+        given=given,
+        to_make=to_make,
+        decisions=decisions,
+        train_only=train_only,
+    )
+
+
+def _corrections(layout: Layout) -> frozenset[str]:
+    """Name the corrections of classes that have other photos too."""
+    others = {each.class_name for each in layout.candidates if not each.correction}
+    return frozenset(
+        each.relative
+        for each in layout.candidates
+        if each.correction and each.class_name in others and each.split in ("", "train")
+    )
 
 
 def _require_undivided(config: PrepareConfig) -> None:

@@ -17,6 +17,7 @@ from lineament.preparation.sources.listing import (
     Candidate,
     Content,
     Layout,
+    Prepared,
     Rejection,
     Source,
 )
@@ -103,6 +104,8 @@ def _portions(
 
 
 def _size_bytes(content: Content) -> int:
+    if isinstance(content, Prepared):
+        content = content.path
     if isinstance(content, Path):
         try:
             return content.stat().st_size

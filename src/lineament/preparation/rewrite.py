@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lineament.core.errors import ImageError
 from lineament.imaging.decode import (
     FileFacts,
+    decode,
     decode_with_facts,
     encode_jpeg,
     encode_png,
@@ -19,7 +20,7 @@ from lineament.imaging.decode import (
 )
 from lineament.imaging.look import Look, looks
 from lineament.imaging.signature import signature
-from lineament.preparation.sources.listing import Content
+from lineament.preparation.sources.listing import Content, Prepared
 
 LOSSLESS_PX = 64  # up to here JPEG blocks are a visible part of the photo, and PNG is as small
 JPEG_PX = 65_500  # libjpeg's JPEG_MAX_DIMENSION
@@ -80,11 +81,14 @@ class _Read:
     small: NDArray[np.uint8]
     pixels: str
     facts: FileFacts
+    file: bytes | None = None  # of a photo that is taken as it is
 
 
 def _read(content: Content, size_px: int) -> _Read | Unreadable:
     if isinstance(content, ImageError):
         return Unreadable(reason=content.what)
+    if isinstance(content, Prepared):
+        return _read_prepared(content)
     try:
         image, facts = decode_with_facts(content, short_side_px=size_px)
     except ImageError as error:
@@ -96,9 +100,25 @@ def _read(content: Content, size_px: int) -> _Read | Unreadable:
     return _Read(small=small, pixels=pixel_hash(image), facts=facts)
 
 
+def _read_prepared(content: Prepared) -> _Read | Unreadable:
+    """Take a photo of a dataset as it is: a JPEG that is encoded again would be another photo."""
+    try:
+        file = content.path.read_bytes()
+        image = decode(file)
+    except OSError as error:
+        return Unreadable(reason=str(error.strerror))
+    except ImageError as error:
+        return Unreadable(reason=error.what)
+    origin = content.origin
+    return _Read(small=image, pixels=origin.pixels, facts=origin.facts, file=file)
+
+
 def _encoded(photo: _Read, seen: Look) -> Rewritten:
     lossless = max(photo.small.shape[:2]) <= LOSSLESS_PX
-    data = encode_png(photo.small) if lossless else encode_jpeg(photo.small, quality=95)
+    if photo.file is not None:
+        data = photo.file
+    else:
+        data = encode_png(photo.small) if lossless else encode_jpeg(photo.small, quality=95)
     return Rewritten(
         data=data,
         suffix="png" if lossless else "jpg",

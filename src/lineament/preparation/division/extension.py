@@ -8,12 +8,12 @@ tied across splits, which a new way of grouping can do, are refused: no choice w
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lineament.artifacts.dataset import SPLITS
 from lineament.core.errors import DataError
 from lineament.preparation.division.grouping import SAYS, Member, components, ties
-from lineament.preparation.sources.listing import TIED, Rejection
+from lineament.preparation.sources.listing import CORRECTION, TIED, Rejection
 
 SET_LETTERS = 16  # of a hash, as in the names of duplicate sets
 
@@ -78,6 +78,53 @@ def kept_sides(
         if side:
             sides.update((ordered[stays[at]].key, side) for at in unit)
     return sides, sorted(rejected, key=lambda rejection: rejection.relative)
+
+
+def barred(
+    members: Sequence[Member],
+    old: Mapping[str, str],
+    train_only: Collection[str],
+    *,
+    near: Iterable[tuple[str, str]],
+) -> list[Rejection]:
+    """Choose the photos that are for training alone and cannot be: they are tied to old ones.
+
+    Somebody corrects the answer to a photo that the model is tested on: the correction is that
+    photo once more.
+
+    Args:
+        members: All photos, old and new, in any order.
+        old: Hash of the pixels of each old photo to its split.
+        train_only: Keys of the photos that may be in no other split than train.
+        near: Pairs of keys of near duplicates.
+
+    Returns:
+        The photos to leave out, by name.
+
+    Example:
+        >>> photos = [
+        ...     Member(key="a", class_name="cat", content="1", group="anna"),
+        ...     Member(key="b", class_name="cat", content="2", group="anna"),
+        ... ]
+        >>> [each.reason for each in barred(photos, {"1": "test"}, ["b"], near=[])]
+        ['same group as a, which is in the test split, and a correction is for train only']
+    """
+    ordered = sorted(members, key=lambda member: member.key)
+    tied = dict(zip((member.key for member in ordered), _all_ties(ordered, near), strict=True))
+    anchors: dict[Tie, Anchors] = {}
+    for member in ordered:
+        side = old.get(member.content, "train")
+        if side != "train" and member.key not in train_only:
+            for name in tied[member.key]:
+                anchors.setdefault(name, {}).setdefault(side, member.key)
+    rejected = []
+    for key in sorted(tied.keys() & set(train_only)):
+        found = _in_order(_touched(tied[key], anchors))
+        if found:
+            said = "; ".join(f"{tie}, which is in the {split} split" for split, tie in found)
+            reason = f"{said}, and a correction is for train only"
+            rejected.append(Rejection(relative=key, kind=CORRECTION, reason=reason))
+    return rejected
 
 
 def retied(members: Sequence[Member], near: Iterable[tuple[str, str]]) -> list[Member]:

@@ -75,7 +75,7 @@ def read_groups(
         keys: The photos' names in the source.
         group_by: A valid regular expression, ``column:NAME``, or ``None`` for the groups that the
             source itself gives.
-        given: Key to the group that the source gives; what is asked for goes before it.
+        given: Key to the group that the source gives; what the rule finds goes before it.
         metadata: Key to the further columns of the source.
 
     Returns:
@@ -102,7 +102,8 @@ def read_groups(
             at=keys[:SHOWN_PATHS],
             fix="Write a regular expression that finds the group in paths like these.",
         )
-    return groups
+    # A photo that the rule says nothing of keeps the group that its source gives.
+    return {key: groups[key] or given.get(key, "") for key in keys}
 
 
 def read_by_rule(

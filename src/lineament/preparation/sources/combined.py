@@ -63,6 +63,7 @@ class CombinedSource:
             candidates=tuple(sorted(candidates, key=lambda each: each.relative)),
             rejected=tuple(sorted(rejected, key=lambda each: each.relative)),
             notes=whole.notes,
+            document=whole.document,
         )
 
     def contents(self, candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, Content]]:

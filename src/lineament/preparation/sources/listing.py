@@ -12,11 +12,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lineament.artifacts.origins import Origin
 from lineament.core.errors import ImageError
 from lineament.core.progress import QUIET, Progress
 
-# A file, its bytes, or an array of RGB (H, W, 3) or grey (H, W) pixels; or why there is none.
-Content = Path | bytes | NDArray[np.uint8] | ImageError
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """A photo of a dataset, which is taken as it is: its file, and what the dataset says of it."""
+
+    path: Path
+    origin: Origin
+
+
+# A file, its bytes, an array of RGB (H, W, 3) or grey (H, W) pixels, or a file of a dataset; or why
+# there is none.
+Content = Path | bytes | NDArray[np.uint8] | Prepared | ImageError
 
 NOT_REGULAR = "not a regular file"
 HIDDEN_FOLDER = "in a hidden folder"
@@ -30,6 +41,11 @@ NEAR_COPY = "near duplicate of a photo of another split"
 TIED = "tied to photos of another split"
 BALANCE = "left out by balance"
 DECISION = "left out by decision"
+ABSENT = "photo is not there"
+NO_ROW = "no row of photos.csv"
+DAMAGED_ROW = "damaged row"
+FORGOTTEN = "not in the collection any more"
+CORRECTION = "correction that is tied to a photo of another split than train"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +70,9 @@ class Candidate:
         path: Its file; ``None`` where it is not a file of its own.
         stamp: What changes when the content does, and is cheap to know (size and time of the
             file); empty where nothing is.
+        correction: Whether it was kept because a model got it wrong; such photos are for training,
+            since figures on them would say little of other photos.
+        origin: What the dataset says that it was taken from; ``None`` for a new photo.
     """
 
     relative: str
@@ -63,6 +82,8 @@ class Candidate:
     metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
     path: Path | None = None
     stamp: str = ""
+    correction: bool = False
+    origin: Origin | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,12 +95,14 @@ class Layout:
         rejected: Everything else that was scanned.
         given: Split to what the source calls it; empty where the source gives none.
         notes: What a person should know about how the source was read.
+        document: What ``dataset.json`` says of the source beside its name.
     """
 
     candidates: tuple[Candidate, ...]
     rejected: tuple[Rejection, ...] = ()
     given: Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    document: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:

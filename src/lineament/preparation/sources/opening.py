@@ -3,11 +3,13 @@
 import dataclasses
 from pathlib import Path
 
+from lineament.artifacts.collection import is_collection
 from lineament.core.errors import UsageError
 from lineament.core.suggest import did_you_mean
 from lineament.imaging.decode import is_image_name
 from lineament.preparation.sources.archive import ArchiveSource, is_archive
 from lineament.preparation.sources.arrays import NpzSource
+from lineament.preparation.sources.collection import CollectionSource
 from lineament.preparation.sources.combined import CombinedSource, read_additions
 from lineament.preparation.sources.folder import FolderSource
 from lineament.preparation.sources.hub import HubSource
@@ -36,6 +38,7 @@ class SourceOptions:
         label_column: Which of its columns, or of a manifest's, is the label.
         fps: Frames taken of each second of video; ``None`` leaves videos beside photos alone.
         added: Texts ``CLASS=FOLDER``.
+        extends: The dataset that is extended, whose photos come with those of a collection.
     """
 
     labelled: bool = True
@@ -43,13 +46,14 @@ class SourceOptions:
     label_column: str | None = None
     fps: float | None = None
     added: tuple[str, ...] = ()
+    extends: str | None = None
 
 
 def open_source(text: str, options: SourceOptions) -> Source:
     """Open a source; nothing of it is read yet, except to tell what it is.
 
     Args:
-        text: A folder, a table, an archive, a file of arrays, ``hf:OWNER/NAME`` or
+        text: A folder, a collection, a table, an archive, a file of arrays, ``hf:OWNER/NAME`` or
             ``torchvision:NAME``.
         options: How to read it.
 
@@ -133,6 +137,10 @@ def _beside(path: Path) -> list[str]:
 
 
 def _folder(path: Path, options: SourceOptions) -> Source:
+    if is_collection(path):
+        return CollectionSource(
+            root=path, extends=None if options.extends is None else Path(options.extends)
+        )
     if holds_idx(path):
         return IdxSource(path=path)
     if options.fps is not None:
