@@ -3,7 +3,9 @@
 Bits are flipped, files cut, headers swapped, sizes in headers made absurd, parts repeated, blanked,
 moved and joined with those of other files. Every answer must be a result or a reason.
 
-    python benchmarks/hostile_files.py BUNDLE [--files 100000] [--seed 0]
+    python benchmarks/hostile_files.py BUNDLE [--files 100000] [--seed 0] [--over-http]
+
+With ``--over-http`` they are sent to ``lineament serve``, whose memory it is then.
 
 Prints one JSON document. A file that ends the process is found again by the number of its block:
 mutations follow from the seed alone.
@@ -21,7 +23,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from serve_speed import Service
 
+from lineament.core.executor import LocalExecutor, available_cores
 from lineament.core.machine import machine, versions
 from lineament.core.memory import peak_bytes
 from lineament.runtime.predictor import Predictor
@@ -107,12 +111,61 @@ def mutated(data: bytes, others: list[tuple[str, bytes]], draw: np.random.Genera
     return bytes(spoilt)
 
 
+Said = tuple[list[float] | None, str]
+
+
+class Here:
+    """A predictor in this process."""
+
+    def __init__(self, bundle: Path) -> None:
+        self._predictor = Predictor(bundle)
+        self.title = self._predictor.stream_engine().title
+        self.peak = peak_bytes
+        self.close = lambda: None
+
+    def answers(self, files: Iterator[bytes]) -> Iterator[Said]:
+        """Probabilities, or why there are none."""
+        for answer in self._predictor.predict(files):
+            found = answer.probabilities
+            yield (None if found is None else [float(value) for value in found]), answer.error
+
+
+class Served:
+    """A service in a process of its own."""
+
+    def __init__(self, bundle: Path) -> None:
+        self._service = Service(bundle)
+        self.title = "lineament serve"
+        self.close = self._service.process.terminate
+
+    def peak(self) -> int:
+        """The most memory that the service has had, in bytes."""
+        assert self._service.process.poll() is None, "the service ended"
+        status = Path(f"/proc/{self._service.process.pid}/status").read_text(encoding="ascii")
+        (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+        return int(peak) * 1024
+
+    def answers(self, files: Iterator[bytes]) -> Iterator[Said]:
+        """Probabilities, or why there are none."""
+        return LocalExecutor(2 * available_cores()).map(self._answer, files)
+
+    def _answer(self, data: bytes) -> Said:
+        status, told = self._service.send(data, "application/octet-stream")
+        if status == 422:
+            (reason,) = told["at"]
+            return None, str(reason)
+        assert status == 200, (status, told)
+        (answer,) = told["answers"]
+        return [float(each["confidence"]) for each in answer["top"]], answer["error"] or ""
+
+
 def main() -> None:
     """Answer them all, and count."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--over-http", action="store_true")
     options = parser.parse_args()
     whole = seeds(np.random.default_rng(options.seed))
     kinds: list[str] = []
@@ -124,25 +177,25 @@ def main() -> None:
             kinds.append(kind)
             yield mutated(data, whole, draw)
 
-    predictor = Predictor(options.bundle)
+    asked = Served(options.bundle) if options.over_http else Here(options.bundle)
     began = time.perf_counter()
     answered: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    for number, answer in enumerate(predictor.predict(files())):
+    for number, (confidences, error) in enumerate(asked.answers(files())):
         kind = kinds[number]
-        if answer.probabilities is None:
-            assert answer.error, number
+        if confidences is None:
+            assert error, number
             refused[kind] += 1
             # Numbers and what a decoder quotes of the file are not another reason each.
-            reasons[re.sub(r"[0-9]+|b?'.*'", "#", answer.error)[:60]] += 1
+            reasons[re.sub(r"[0-9]+|b?'.*'", "#", error)[:60]] += 1
         else:
-            assert not answer.error, number
-            assert np.isfinite(answer.probabilities).all(), number
-            assert abs(float(answer.probabilities.sum()) - 1) < 1e-3, number
+            assert not error, number
+            assert np.isfinite(confidences).all(), number
+            assert abs(sum(confidences) - 1) < 1e-3, number
             answered[kind] += 1
         if (number + 1) % SAID_EVERY == 0:
-            print(json.dumps({"files": number + 1, "peak_mb": peak_bytes() // 10**6}), flush=True)
+            print(json.dumps({"files": number + 1, "peak_mb": asked.peak() // 10**6}), flush=True)
     seconds = time.perf_counter() - began
     document = {
         "files": options.files,
@@ -152,11 +205,12 @@ def main() -> None:
         "reasons": dict(reasons.most_common(25)),
         "kinds_of_reasons": len(reasons),
         "seconds": round(seconds, 1),
-        "peak_mb": round(peak_bytes() / 1e6),
-        "engine": predictor.stream_engine().title,
+        "peak_mb": round(asked.peak() / 1e6),
+        "engine": asked.title,
         "machine": machine(),
         "versions": versions(),
     }
+    asked.close()
     print(json.dumps(document, indent=2))
 
 

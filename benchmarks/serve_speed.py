@@ -8,6 +8,7 @@ cores as the service, so what it takes is missing there: the figure is a lower b
 
 import argparse
 import http.client
+import json
 import re
 import statistics
 import subprocess
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from lineament.core.executor import available_cores
 from lineament.core.machine import machine, versions
@@ -45,15 +47,19 @@ class Service:
         self.port = int(found.group(1))
         self._local = threading.local()
 
-    def post(self, body: bytes, kind: str) -> None:
-        """Send a request on this thread's connection."""
+    def send(self, body: bytes, kind: str) -> tuple[int, Any]:
+        """Send a request on this thread's connection: its status and document."""
         if not hasattr(self._local, "connection"):
             self._local.connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection: http.client.HTTPConnection = self._local.connection
         connection.request("POST", "/v1/predict", body, {"content-type": kind})
         answer = connection.getresponse()
-        said = answer.read()
-        assert answer.status == 200, said
+        return answer.status, json.loads(answer.read())
+
+    def post(self, body: bytes, kind: str) -> None:
+        """Send a request that is answered."""
+        status, said = self.send(body, kind)
+        assert status == 200, said
 
 
 def in_requests(service: Service, photos: list[bytes], at_once: int) -> Callable[[], None]:

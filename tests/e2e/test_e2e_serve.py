@@ -40,6 +40,7 @@ def start(
     yield go
     for each in started:
         each.process.kill()
+    for each in started:
         each.stop()
 
 
