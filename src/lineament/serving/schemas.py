@@ -181,7 +181,13 @@ def collection_body() -> dict[str, object]:
     text = {"type": "string"}
     properties = {
         PART: _FILE,
-        "label": {**text, "minLength": 1, "maxLength": 80, "description": "The true class."},
+        "label": {
+            **text,
+            "minLength": 1,
+            "maxLength": 80,
+            "pattern": "\\S",
+            "description": "The true class.",
+        },
         "kind": {**text, "enum": ["feedback", "capture"]},
         "consent": {**text, "enum": ["yes"], "description": "Whoever is in the photo agrees."},
         "session": {
@@ -190,7 +196,7 @@ def collection_body() -> dict[str, object]:
             "description": "What belongs together: photos of a session stay in one split.",
         },
         "condition": {**text, "pattern": "^[a-z0-9_-]{0,32}$", "description": "Such as `dim`."},
-        "said": {**text, "description": "What the model said."},
+        "said": {**text, "maxLength": 80, "description": "What the model said."},
         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
         "model": {**text, "description": "Which model said it; the first where none is named."},
     }
