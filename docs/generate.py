@@ -18,6 +18,7 @@ from types import ModuleType
 
 import click
 from bundle_page import bundle_page
+from http_page import http_page
 
 import lineament
 from lineament.artifacts import (
@@ -334,6 +335,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "python.md": python_page,
     "artifacts.md": artifacts_page,
     "bundle.md": lambda: bundle_page(MARK, _table, _meanings),
+    "http.md": lambda: http_page(MARK, _table),
 }
 
 

@@ -18,7 +18,7 @@ def add_fact_paths(app: FastAPI, rooms: Rooms) -> None:
         "/v1/models",
         summary="The models that are served.",
         tags=["models"],
-        responses={200: {"model": Models}, **every},
+        responses={200: {"model": Models, "description": "The models."}, **every},
     )
     async def models() -> Response:
         return send_json({"models": [served.summary for served in rooms.shelf.models]})
@@ -28,7 +28,10 @@ def add_fact_paths(app: FastAPI, rooms: Rooms) -> None:
         summary="The whole card of a model.",
         tags=["models"],
         responses={
-            200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+            200: {
+                "content": {"application/json": {"schema": {"type": "object"}}},
+                "description": "The card.",
+            },
             **refusals((*OF_EVERY, 404)),
         },
     )
@@ -39,7 +42,7 @@ def add_fact_paths(app: FastAPI, rooms: Rooms) -> None:
         "/v1/service",
         summary="What the service is and allows; needs no token.",
         tags=["service"],
-        responses={200: {"model": Service}, **every},
+        responses={200: {"model": Service, "description": "What it is."}, **every},
     )
     async def service() -> Response:
         return send_json(
@@ -61,7 +64,7 @@ def add_fact_paths(app: FastAPI, rooms: Rooms) -> None:
         "/healthz",
         summary="Whether the process lives.",
         tags=["service"],
-        responses={200: {"model": Sign}, **every},
+        responses={200: {"model": Sign, "description": "Yes."}, **every},
     )
     async def health() -> Response:
         return send_json({"status": "lives"})
@@ -70,7 +73,7 @@ def add_fact_paths(app: FastAPI, rooms: Rooms) -> None:
         "/readyz",
         summary="Whether photos can be sent now.",
         tags=["service"],
-        responses={200: {"model": Sign}, **refusals((*OF_EVERY, 503))},
+        responses={200: {"model": Sign, "description": "Yes."}, **refusals((*OF_EVERY, 503))},
     )
     async def readiness() -> Response:
         if rooms.desk.admission.photos > rooms.config.queue:
@@ -86,7 +89,13 @@ def add_fact_paths(app: FastAPI, rooms: Rooms) -> None:
         "/metrics",
         summary="Counts and times, for Prometheus.",
         tags=["service"],
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **every},
+        responses={
+            200: {
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+                "description": "Metrics.",
+            },
+            **every,
+        },
     )
     async def measured() -> Response:
         text = rooms.metrics.text(

@@ -45,7 +45,10 @@ def _add_answers(app: FastAPI, rooms: Rooms) -> None:
         "/v1/predict",
         summary="Answer photos.",
         tags=["photos"],
-        responses={200: {"model": SaidAnswers}, **refusals(OF_WORK)},
+        responses={
+            200: {"model": SaidAnswers, "description": "Answers, in the order of the photos."},
+            **refusals(OF_WORK),
+        },
         openapi_extra=photo_bodies(rooms.config.max_photos),
     )
     async def predict(request: Request, model: Model = None, top: Top = TOP) -> Response:
@@ -98,7 +101,7 @@ def _add_collection(app: FastAPI, rooms: Rooms) -> None:
         status_code=201,
         summary="Keep a photo with its true class, where somebody agreed to it.",
         tags=["collection"],
-        responses={201: {"model": Kept}, **refusals((*OF_WORK, 409))},
+        responses={201: {"model": Kept, "description": "It is kept."}, **refusals((*OF_WORK, 409))},
         openapi_extra=collection_body(),
     )
     async def collect(request: Request) -> Response:

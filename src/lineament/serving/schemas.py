@@ -145,7 +145,7 @@ def refusals(statuses: tuple[int, ...]) -> dict[int | str, dict[str, object]]:
             "description": REASONS[status],
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in statuses
+        for status in sorted(statuses)
     }
 
 
