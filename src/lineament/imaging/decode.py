@@ -28,6 +28,7 @@ from PIL import (
 
 from lineament.core.errors import ImageError
 from lineament.imaging.exif import ORIENTATION_TAG, UPRIGHT, orientation, taken, without_exif
+from lineament.imaging.quiet_tiff import silence_libtiff
 
 IMAGE_SUFFIXES = frozenset(
     f".{name}"
@@ -352,7 +353,10 @@ def _rgb_of(image: Image.Image, short_side_px: int | None) -> Image.Image:
 def _open(data: bytes) -> Image.Image:
     for decoder in DECODERS:
         try:
-            return decoder(io.BytesIO(data))
+            opened: Image.Image = decoder(io.BytesIO(data))
+            if opened.format == "TIFF":
+                silence_libtiff()
+            return opened
         except SyntaxError:  # what Pillow's decoders raise for a file of another format
             continue
     if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
