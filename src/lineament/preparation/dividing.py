@@ -23,6 +23,7 @@ from lineament.preparation.photo import Photo
 from lineament.preparation.plan import Plan
 from lineament.preparation.sources.listing import BALANCE, Layout, Rejection
 
+FEW = 20  # mistakes, up to which they are too few to turn anything round
 FREE = ("", "train")  # given to no split, or to the one that others may be taken from
 
 
@@ -116,6 +117,7 @@ def divide_photos(
         leaks=leaks(left, sides),
         random_leaks=leaks_of_random_split(left, sides, seed=config.seed),
         warnings=[
+            *_mostly_mistakes(plan.layout),
             *_all_corrections(plan.layout),
             *off_target(free, sides, plan.to_make, given=tuple(plan.given)),
         ],
@@ -129,6 +131,22 @@ def _excess(members: Sequence[Member], config: PrepareConfig) -> list[Rejection]
     return [
         Rejection(relative=key, kind=BALANCE, reason=f"{BALANCE} ({config.balance})")
         for key in over_cap(members, cap, seed=config.seed)
+    ]
+
+
+def _mostly_mistakes(layout: Layout) -> list[str]:
+    """Say that a model which learns little but another one's mistakes may turn them round.
+
+    Where it took cats for dogs in the dark, all dark photos that are kept are cats.
+    """
+    new = [each for each in layout.candidates if each.origin is None]
+    wrong = sum(each.correction and each.metadata.get("said") != each.class_name for each in new)
+    if wrong < FEW or wrong <= len(new) - wrong:
+        return []
+    return [
+        f"{wrong} of {len(new)} new photos are kept because a model got them wrong; what learns "
+        "them without others of their kind may get those wrong instead. Keep photos that were "
+        "answered rightly too."
     ]
 
 

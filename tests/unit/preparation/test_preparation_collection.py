@@ -145,7 +145,7 @@ def test_counts_add_up_and_sources_are_stated(
 def test_corrections_are_for_training_alone(
     dataset: Dataset, kept: Collection, tmp_path: Path
 ) -> None:
-    names = [add(kept, "cat", f"s{n}", noise(900 + n), kind="feedback") for n in range(20)]
+    names = [add(kept, "cat", f"s{n}", noise(900 + n), kind="feedback") for n in range(19)]
     new = grown(kept, dataset, tmp_path / "grown")
     after = where(new)
     assert {after[name][0] for name in names} == {"train"}
@@ -154,6 +154,20 @@ def test_corrections_are_for_training_alone(
     assert len(new.splits["validation"]) == before["validation"]
     documents: list[Any] = [dataset.document, new.document]
     assert len({str(each["split"]["warnings"]) for each in documents}) == 1
+
+
+@pytest.mark.parametrize(("others", "warned"), [(0, True), (19, True), (20, False)])
+def test_a_collection_of_mistakes_alone_is_warned_of(
+    dataset: Dataset, kept: Collection, tmp_path: Path, others: int, warned: bool
+) -> None:
+    for n in range(20):
+        add(kept, "cat", f"s{n}", noise(900 + n), kind="feedback")
+    for n in range(others):
+        about = KeptPhoto(label="cat", said="cat", kind="feedback", session=f"r{n}", consent=True)
+        kept.keep(noise(3000 + n), about)
+    warnings = str(grown(kept, dataset, tmp_path / "grown").document["split"])
+    said = f"20 of {20 + others} new photos are kept because a model got them wrong"
+    assert (said in warnings) is warned
 
 
 def test_captured_photos_are_divided_as_if_there_were_no_corrections(
