@@ -24,8 +24,10 @@ import lineament
 from lineament.artifacts import (
     audit,
     bundle,
+    collection,
     dataset,
     explanation,
+    kept_photo,
     predictions,
     report,
     run,
@@ -94,6 +96,7 @@ def _findings(modules: Iterable[ModuleType]) -> tuple[type, ...]:
 # The artifact, then the dataclasses that its fields hold and that live in other modules.
 ARTIFACTS = (
     ("Dataset", dataset, (Origin, FileFacts, Rejected, Opening)),
+    ("Collection", collection, _findings((kept_photo,))),
     ("Audit", audit, ()),
     ("Run", run, (Preprocessing, LayerValues, Decisions)),
     ("Predictions", predictions, ()),
