@@ -10,7 +10,6 @@ as not kept. Nothing is in memory but how much there is.
 
 import contextlib
 import dataclasses
-import errno
 import os
 import re
 import sys
@@ -24,18 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lineament.artifacts.kept_photo import (
-    COLUMNS,
     SESSION,
     KeptPhoto,
     KeptRow,
     filename_of,
     is_named_for,
-    read_row,
 )
+from lineament.artifacts.kept_table import FLAG, append_row, read_rows, remove_rows
 from lineament.artifacts.schema import field, open_document, stamp
-from lineament.artifacts.table import table_text
 from lineament.core.errors import ArtifactError, UsageError
-from lineament.core.files import atomic_file, json_text, read_json, write_text
+from lineament.core.files import json_text, read_json, write_text
 from lineament.imaging.decode import encode_jpeg, shrink
 
 if sys.platform != "win32":
@@ -49,8 +46,6 @@ SHORT_SIDE_PX = 1024  # four times what `prepare` keeps: enough for larger model
 JPEG_PX = 65_500  # libjpeg's JPEG_MAX_DIMENSION
 MAX_PHOTOS = 100_000
 MAX_BYTES = 20 * 10**9  # some 100,000 photos of 200 kB
-FLAG = "--feedback"  # how the user of the service named the folder
-FIX = "Put the table back as it was written; a collection is not edited by hand."
 
 __all__ = ["Collection", "Contents", "KeptPhoto", "KeptRow", "is_collection"]
 
@@ -116,7 +111,9 @@ class Collection:
             _make(root)
         mark = field(_document(root), "id", str, name=str(root))
         if not re.fullmatch(r"[0-9a-f]+", mark):
-            raise ArtifactError(f"{root / DOCUMENT} has no usable field `id`.", fix=FIX)
+            raise ArtifactError(
+                f"{root / DOCUMENT} has no usable field `id`.", fix="It is damaged; put it back."
+            )
         return cls(root, name=f"{KIND}-{mark}", max_photos=max_photos, max_bytes=max_bytes)
 
     def keep(self, pixels: NDArray[np.uint8], photo: KeptPhoto) -> str:
@@ -151,7 +148,7 @@ class Collection:
             kept_at = datetime.now(UTC).isoformat(timespec="seconds")
             row = KeptRow(filename=filename, photo=photo, kept_at=kept_at)
             try:
-                self._append(row.line.encode("utf-8"))
+                append_row(self.root / TABLE, row)
             except BaseException:
                 (self.root / filename).unlink(missing_ok=True)
                 raise
@@ -169,7 +166,7 @@ class Collection:
         Raises:
             ArtifactError: The table cannot be read or has other columns.
         """
-        rows, damaged = self._rows()
+        rows, damaged = read_rows(self.root / TABLE)
         files = set(self._files())  # after the table, since a photo is there before its row
         return Contents(
             rows=tuple(row for row in rows if row.filename in files),
@@ -225,7 +222,7 @@ class Collection:
                 with contextlib.suppress(OSError):  # other photos are in it
                     (self.root / name).parent.rmdir()
             # Last: who is interrupted before finds the session again.
-            self._rewrite(session)
+            remove_rows(self.root / TABLE, session)
             self._known = None
         return len(names)
 
@@ -271,39 +268,6 @@ class Collection:
                 raise
             return filename
 
-    def _append(self, line: bytes) -> None:
-        """Append a row, or nothing of it."""
-        path = self.root / TABLE
-        with path.open("a+b", buffering=0) as file:
-            size = file.seek(0, os.SEEK_END)
-            if not size:
-                line = table_text(COLUMNS, []).encode("ascii") + line
-            else:
-                file.seek(size - 1)
-                if file.read(1) != b"\n":  # what a lost machine left must not swallow this row
-                    line = b"\n" + line
-            try:
-                if file.write(line) != len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(file.fileno())
-            except BaseException:
-                file.truncate(size)
-                raise
-
-    def _rewrite(self, session: str) -> None:
-        """Write the table without a session; damaged lines stay, unless they name it."""
-        lines = []
-        for line in self._lines():
-            try:
-                gone = read_row(line).photo.session == session
-            except ValueError:
-                gone = session in re.split(r'[,"]', line)
-            if line and not gone:
-                lines.append(f"{line}\n")
-        text = table_text(COLUMNS, []) + "".join(lines)
-        with atomic_file(self.root / TABLE, overwrite=True, flag=FLAG) as file:
-            file.write(text.encode("utf-8", "surrogateescape"))
-
     def _fill(self) -> _Fill:
         """How full it is: as this process left it, or counted anew after another one's work."""
         table = _look(self.root / TABLE)
@@ -322,37 +286,6 @@ class Collection:
         count = field(document, "forgotten", int, name=str(self.root)) + more
         text = json_text({**document, "forgotten": count})
         write_text(self.root / DOCUMENT, text, overwrite=True, flag=FLAG)
-
-    def _rows(self) -> tuple[list[KeptRow], tuple[int, ...]]:
-        rows: dict[str, KeptRow] = {}
-        damaged = []
-        for number, line in enumerate(self._lines(), 2):
-            if not line:
-                continue
-            try:
-                row = read_row(line)
-            except ValueError:
-                damaged.append(number)
-                continue
-            if rows.setdefault(row.filename, row) is not row:  # a copied line; the first counts
-                damaged.append(number)
-        return list(rows.values()), tuple(damaged)
-
-    def _lines(self) -> list[str]:
-        """The lines of the table below its header; bytes that are not UTF-8 are surrogates."""
-        path = self.root / TABLE
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise ArtifactError(f"{path} cannot be read: {error.strerror}.", fix=FIX) from error
-        # Spreadsheets put a mark in front of UTF-8, and end lines with two letters.
-        text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
-        header, *lines = (line.removesuffix("\r") for line in text.split("\n"))
-        if header != ",".join(COLUMNS):
-            raise ArtifactError(f"{path} has other columns than {','.join(COLUMNS)}.", fix=FIX)
-        return lines
 
     def _files(self) -> Iterator[str]:
         """Every file below ``photos``, as paths below the folder."""

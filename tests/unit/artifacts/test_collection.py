@@ -406,6 +406,32 @@ def test_processes_keep_at_the_same_time_from_the_very_first_photo(tmp_path: Pat
     assert not kept.contents().damaged
 
 
+def _keep_for_ever(root: Path) -> None:
+    kept = Collection.open(root)
+    while True:
+        kept.keep(pixels(), about())
+
+
+@pytest.mark.parametrize("after", [1, 7, 20])
+def test_a_process_that_is_killed_leaves_at_most_a_photo_without_a_row(
+    tmp_path: Path, after: int
+) -> None:
+    root = tmp_path / "kept"
+    worker = multiprocessing.get_context("fork").Process(target=_keep_for_ever, args=(root,))
+    worker.start()
+    while len(list(root.glob("photos/cat/*.jpg"))) < after:
+        assert worker.is_alive()
+    worker.kill()
+    worker.join(60)
+    kept = Collection.open(root)
+    found = kept.contents()
+    assert (found.damaged, found.absent) == ((), ())
+    assert len(found.loose) <= 1
+    count = len(found.rows)
+    kept.keep(pixels(), about())
+    assert len(kept.contents().rows) == count + 1
+
+
 def test_a_second_process_fills_the_limit_of_the_first(tmp_path: Path) -> None:
     one, other = (Collection.open(tmp_path / "kept", max_photos=3) for _ in range(2))
     one.keep(pixels(), about())

@@ -357,6 +357,18 @@ def test_growing_a_grown_dataset_lists_each_photo_once_where_it_was(
     assert second.document["duplicates"]["sets"] == 0  # type: ignore[index]
 
 
+def test_old_corrections_stay_where_they_were_when_their_class_gets_other_photos(
+    dataset: Dataset, kept: Collection, tmp_path: Path
+) -> None:
+    for n in range(8):
+        add(kept, "fox", f"s{n}", noise(900 + n), kind="feedback")
+    first = grown(kept, dataset, tmp_path / "first")
+    for n in range(3):
+        add(kept, "fox", f"c{n}", noise(950 + n))
+    before, after = where(first), where(grown(kept, first, tmp_path / "second"))
+    assert {each: after[each] for each in before} == before
+
+
 def test_a_forgotten_session_is_left_out_of_what_grows_next(
     dataset: Dataset, kept: Collection, tmp_path: Path
 ) -> None:
@@ -465,6 +477,23 @@ def test_corrections_are_for_training_whatever_the_time_says(
     assert {each[0] for each in after.values()} == {*SPLITS}
 
 
+def test_what_was_captured_with_a_correction_is_in_train_whatever_the_time_says(
+    kept: Collection, tmp_path: Path
+) -> None:
+    captured(kept, 8)
+    add(kept, "cat", "late", noise(5000), kind="feedback")
+    name = add(kept, "dog", "late", noise(5001))
+    table = kept.root / TABLE
+    lines = table.read_text("utf-8").splitlines(keepends=True)
+    stamped = [
+        f"{line.rpartition(',')[0]},2026-11-24T04:{n:02}:00+00:00\n"
+        for n, line in enumerate(lines[1:])
+    ]
+    table.write_text("".join([lines[0], *stamped]), encoding="utf-8")
+    config = PrepareConfig(time_by="column:kept_at")
+    assert where(prepare(kept.root, tmp_path / "out", config=config))[name][0] == "train"
+
+
 def test_a_listed_correction_is_tested_on_as_asked(kept: Collection, tmp_path: Path) -> None:
     captured(kept, 6)
     name = add(kept, "cat", "f", noise(5000), kind="feedback")
@@ -473,8 +502,10 @@ def test_a_listed_correction_is_tested_on_as_asked(kept: Collection, tmp_path: P
     )
     (tmp_path / "hard.txt").write_text(f"{name}\n{dog}\n", encoding="utf-8")
     config = PrepareConfig(test_list=str(tmp_path / "hard.txt"))
-    after = where(prepare(kept.root, tmp_path / "out", config=config))
+    new = prepare(kept.root, tmp_path / "out", config=config)
+    after = where(new)
     assert {each for each in after if after[each][0] == "test"} == {name, dog}
+    assert "train_only" not in str(new.document["split"])
 
 
 def test_sessions_of_one_person_can_be_tied_by_name_and_others_stay_sessions(
