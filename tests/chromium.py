@@ -29,14 +29,14 @@ TROUBLE = ("Log.entryAdded", "Runtime.exceptionThrown", "Page.javascriptDialogOp
 class Browser:
     """Chromium, spoken to over two pipes: no port, no driver, no library."""
 
-    def __init__(self, chromium: str, folder: Path) -> None:
+    def __init__(self, chromium: str, folder: Path, *flags: str) -> None:
         self.folder = folder
         child_reads, self._to = os.pipe()
         self._from, child_writes = os.pipe()
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-c", ON_PIPES.format(child_reads, child_writes)),
-                *(chromium, *FLAGS, f"--host-resolver-rules={NO_NETWORK}"),
+                *(chromium, *FLAGS, *flags, f"--host-resolver-rules={NO_NETWORK}"),
                 *(f"--user-data-dir={folder / 'profile'}", "about:blank"),
             ],
             pass_fds=(child_reads, child_writes),
