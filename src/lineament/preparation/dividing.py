@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from lineament.artifacts.dataset import UNLABELLED, Dataset
 from lineament.artifacts.origins import origins
+from lineament.core.errors import DataError
 from lineament.preparation.config import PrepareConfig
 from lineament.preparation.division.balance import balance_cap, over_cap
 from lineament.preparation.division.chronology import split_by_time, times_of
@@ -92,6 +93,8 @@ def divide_photos(
     free = [
         member for member in left if given[member.key] in FREE and member.key not in plan.train_only
     ]
+    if plan.train_only and plan.to_make:
+        _require_sessions_without_corrections(free, fixed)
     made: Mapping[str, str] = {}
     if plan.to_make and config.time_by is not None:
         free_of_ties = [member for member in free if member.key not in fixed]
@@ -132,6 +135,23 @@ def _excess(members: Sequence[Member], config: PrepareConfig) -> list[Rejection]
         Rejection(relative=key, kind=BALANCE, reason=f"{BALANCE} ({config.balance})")
         for key in over_cap(members, cap, seed=config.seed)
     ]
+
+
+def _require_sessions_without_corrections(free: Sequence[Member], fixed: Mapping[str, str]) -> None:
+    """Refuse classes whose every photo is held in train by a correction."""
+    held: dict[str, set[str]] = {}
+    for member in free:
+        held.setdefault(member.class_name, set()).add(fixed.get(member.key, ""))
+    stuck = sorted(name for name, sides in held.items() if sides == {"train"})
+    if stuck:
+        raise DataError(
+            f"{'1 class has' if len(stuck) == 1 else f'{len(stuck)} classes have'} no photo that "
+            "can be validated or tested on: each is tied to a correction, which is for train only; "
+            "nothing was written.",
+            at=stuck,
+            fix="Keep photos of them in sessions without a correction, name the photos to test on "
+            "with `--split test=FILE`, or leave these classes out.",
+        )
 
 
 def _mostly_mistakes(layout: Layout) -> list[str]:

@@ -459,6 +459,21 @@ def test_corrections_of_a_collection_alone_are_for_training_where_there_are_othe
     assert {after[name][0] for name in names} == {"train"}
 
 
+def test_captured_photos_that_are_all_tied_to_corrections_are_told(
+    kept: Collection, tmp_path: Path
+) -> None:
+    captured(kept, 8)
+    for n in range(8):
+        add(kept, "dog", f"person{n}", noise(5000 + n), kind="feedback")
+    assert refused(DataError, kept, tmp_path / "out") == (
+        "2 classes have no photo that can be validated or tested on: each is tied to a correction, "
+        "which is for train only; nothing was written.\n"
+        "  at:  cat, dog\n"
+        "  fix: Keep photos of them in sessions without a correction, name the photos to test on "
+        "with `--split test=FILE`, or leave these classes out."
+    )
+
+
 def test_corrections_are_for_training_whatever_the_time_says(
     kept: Collection, tmp_path: Path
 ) -> None:
