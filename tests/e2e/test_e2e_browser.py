@@ -8,7 +8,6 @@ import base64
 import functools
 import http.server
 import io
-import os
 import re
 import shutil
 import subprocess
@@ -28,22 +27,11 @@ from lineament.exporting.golden import golden_files
 from lineament.exporting.parity import MAX_FAMILIARITY_DIFFERENCE
 from lineament.imaging.decode import decode
 from lineament.runtime.predictor import Predictor
+from ort_web import RUNTIME, needs_runtime
 
 ROOT = Path(__file__).parents[2]
-UNPACKED = Path(os.environ.get("LINEAMENT_ORT_WEB", ROOT / "build/ort-web/package"))
-RUNTIME = [
-    UNPACKED / "dist" / name
-    for name in (
-        *("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
-    )
-]
 PAGE = (ROOT / "docs/how-to/browser.md").read_text(encoding="utf-8")
 STARTED_S = 60
-
-needs_runtime = pytest.mark.skipif(
-    not all(path.is_file() for path in RUNTIME),
-    reason="onnxruntime-web is not there (run .ci/browser.sh): a browser was not tried",
-)
 
 
 class Page:

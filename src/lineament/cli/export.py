@@ -1,5 +1,6 @@
 """``lineament export RUN --out model.onnx``."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,16 +12,30 @@ from lineament.cli.console import Console, ConsoleProgress, next_command
 from lineament.core.config import resolve
 from lineament.core.errors import UsageError
 from lineament.core.extras import require_all
+from lineament.core.files import require_free
 
 if TYPE_CHECKING:
     from lineament.artifacts.bundle import BundleCard
 
+CARD = "card.json"  # what tells a page of ours from a folder of something else
 SHOWN_DIGITS = 12  # of a hash: enough to see that two are not one
 
 
 @click.command()
-@click.argument("run", type=flags.PATH)
-@flags.writes("FILE.onnx", "The bundle; FILE.pt for TorchScript, FILE.head for a head.")
+@click.argument("run", type=flags.PATH, metavar="RUN|BUNDLE")
+@click.option(
+    "--out",
+    type=flags.PATH,
+    metavar="FILE.onnx",
+    help="The bundle; FILE.pt for TorchScript, FILE.head for a head.",
+)
+@click.option(
+    "--web",
+    type=flags.PATH,
+    metavar="DIR",
+    help="Also write a page that runs the bundle in the browser; a BUNDLE needs no --out.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace what stands at --out and --web.")
 @click.option("--format", "kind", metavar="onnx|torchscript", help="What is written (onnx).")
 @click.option("--precision", metavar="fp32|bf16|int8", help="The arithmetic (fp32).")
 @click.option(
@@ -51,7 +66,8 @@ SHOWN_DIGITS = 12  # of a hash: enough to see that two are not one
 @flags.common
 def command(
     run: Path,
-    out: Path,
+    out: Path | None,
+    web: Path | None,
     overwrite: bool,
     kind: str | None,
     precision: str | None,
@@ -71,13 +87,11 @@ def command(
     measured on the validation split, and refused when it costs too much.
 
     A head alone (`--head-only`) answers on any bundle with the same frozen backbone, and is refused
-    by every other.
+    by every other. `export BUNDLE --web DIR` makes a folder for any web server, in which the bundle
+    answers photos and the camera inside the browser; nothing is uploaded.
     """
-    require_all("train", purpose="Export")
-    from lineament.exporting.config import ExportConfig
-    from lineament.exporting.export import export
-
-    given = {
+    console = Console(as_json=as_json)
+    given: dict[str, object] = {
         "format": kind,
         "precision": precision,
         "max_drop": max_drop,
@@ -85,13 +99,27 @@ def command(
         "report": report,
         "golden": golden or None,
     }
-    console = Console(as_json=as_json)
+    if web is not None and run.is_file():
+        given.update({"--set": sets or None, "--out": out, "--head-only": head_only or None})
+        _require_bundle_alone(given)
+        document, line = _site(run, web, overwrite=overwrite)
+        console.result(document, line, following=_served(web))
+        return
+    if out is None:
+        raise UsageError("Missing option '--out'.", fix="See `lineament export --help`.")
+    require_all("train", purpose="Export")
+    from lineament.exporting.config import ExportConfig
+    from lineament.exporting.export import export
+
     if head_only or without_unknown:
-        given["--set"] = sets or None
+        given.update({"--set": sets or None, "--web": web})
         _require_head(head_only, given)
         _head(run, out, with_unknown=not without_unknown, overwrite=overwrite, console=console)
         return
     config = resolve(ExportConfig, {}, given, sets=sets)
+    if web is not None:
+        _require_onnx(out)
+        require_free(web, overwrite=overwrite, marker=CARD, flag="--web")
     card = export(run, out, config=config, overwrite=overwrite, progress=ConsoleProgress())
     document = {
         "bundle": str(out),
@@ -105,7 +133,45 @@ def command(
     lines += [_parity_line(card), *_precision_lines(card)]
     is_bundle = out.suffix == ".onnx"
     following = next_command("predict", out, "PHOTO...") if is_bundle else "load it with libtorch"
+    if web is not None:
+        site, line = _site(out, web, overwrite=overwrite)
+        document["web"], following = site, _served(web)
+        lines.append(line)
     console.result(document, "\n".join(lines), following=following)
+
+
+def _require_bundle_alone(given: Mapping[str, object]) -> None:
+    """Refuse what is chosen when a run is packed."""
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        flag = f"--{named[0].lstrip('-').replace('_', '-')}"
+        raise UsageError(
+            f"`{flag}` is for a run; a bundle is put on the page as it is.",
+            fix=f"Leave `{flag}` out, or name the run.",
+        )
+
+
+def _require_onnx(out: Path) -> None:
+    if out.suffix != ".onnx":
+        raise UsageError(
+            f"A browser runs a bundle, and {out} is to be something else.",
+            fix="Name `--out model.onnx`, or leave out `--web`.",
+        )
+
+
+def _site(bundle: Path, web: Path, *, overwrite: bool) -> tuple[dict[str, object], str]:
+    from lineament.workflow.web_exporting import export_site
+
+    made = export_site(bundle, web, overwrite=overwrite, progress=ConsoleProgress())
+    document = {"web": str(web), "size_bytes": made.size_bytes, "runtime": made.runtime}
+    line = f"{web}: a page with the model, {made.size_bytes / 1e6:.1f} MB"
+    if made.is_slow:
+        line += "; int8 is slower than fp32 in a browser"
+    return document, line
+
+
+def _served(web: Path) -> str:
+    return f"python3 -m http.server --bind 127.0.0.1 --directory {shlex.quote(str(web))}"
 
 
 def _require_head(head_only: bool, given: Mapping[str, object]) -> None:

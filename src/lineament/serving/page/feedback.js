@@ -42,7 +42,7 @@ export function correction(photo, answer, page, model) {
         photo,
         label: field.value,
         kind: "feedback",
-        session: page.session,
+        session: page.correcting,
         said: answer.label,
         confidence: answer.confidence,
         model,

@@ -49,11 +49,7 @@ function facts(page, card) {
       "An answer is an estimate from a picture, not a fact about a person. It is not to decide " +
         "about people, and a photo is no proof that somebody is there.",
     ],
-    [
-      "Limits",
-      `${megabytes(limits.max_bytes)} and ${limits.max_photos} photos a request, ` +
-        `${Math.round(limits.max_pixels / 1e6)} million pixels a photo`,
-    ],
+    ["Limits", limited(limits)],
     ["Computed by", model.engine],
     ["Identity", `sha256 ${model.sha256.slice(0, 16)}…`],
   ];
@@ -61,7 +57,10 @@ function facts(page, card) {
   return rows.flatMap(([name, text]) => [make("dt", {}, name), make("dd", {}, text)]);
 }
 
-const megabytes = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`;
+function limited({ max_bytes: bytes, max_photos: photos, max_pixels: pixels }) {
+  const request = bytes === null ? "" : `${Math.round(bytes / 1e6)} MB and ${photos} photos a request, `;
+  return `${request}${Math.round(pixels / 1e6)} million pixels a photo`;
+}
 
 function trainedOn(dataset) {
   if (!dataset) return "not stated";
@@ -94,7 +93,7 @@ function prove(page) {
     try {
       const rows = await page.answerer.prove();
       table.replaceChildren(...rows.map(proofRow));
-      const right = rows.filter(({ ok }) => ok).length;
+      const right = rows.filter(({ ok }) => ok === true).length;
       page.say(`${right} of ${rows.length} golden photos are answered as they were tested.`);
     } catch (error) {
       page.trouble(error);
@@ -105,6 +104,7 @@ function prove(page) {
 
 function proofRow({ name, difference, allowed, ok }) {
   const text = `${difference.toExponential(1)} of ${allowed.toExponential(1)} allowed`;
-  const verdict = ok ? "right" : "WRONG";
+  // `null`: so large that the browser had to make other pixels of it than Lineament does.
+  const verdict = { true: "right", false: "WRONG", null: "nearly: a large photo" }[String(ok)];
   return make("tr", {}, make("th", {}, name), make("td", {}, verdict), make("td", {}, text));
 }

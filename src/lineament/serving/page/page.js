@@ -9,10 +9,18 @@ import { Problem, textOf } from "./problem.js";
 
 const TOKEN = "lineament-token";
 
+// `randomUUID` is there at localhost and over HTTPS alone.
+function newSession() {
+  return crypto.randomUUID?.() ?? `s${Date.now()}-${Math.random().toString(36).slice(2)}`;
+}
+
 class Page {
   constructor(answerer) {
     this.answerer = answerer;
-    this.session = crypto.randomUUID?.() ?? `s${Date.now()}-${Math.random().toString(36).slice(2)}`;
+    // Photos of a session stay on one side of a split, and corrections are for training: those that
+    // are taken to be divided have a session of their own.
+    this.session = newSession();
+    this.correcting = newSession();
     this.leaving = {};
     this.changed = [];
     const wanted = answerer.service.default_model;
