@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lineament.reporting.training_page import curves
     from lineament.runtime.headed import HeadedPredictor
     from lineament.runtime.predictor import Predictor
+    from lineament.serving.config import ServeConfig
     from lineament.training.augmentation.preview import preview
     from lineament.training.find_rate import find_rate
     from lineament.training.recipe import TrainConfig
@@ -46,6 +47,7 @@ _HOMES = {
     "ReportConfig": "lineament.workflow.recounting",
     "HeadedPredictor": "lineament.runtime.headed",
     "PrepareConfig": "lineament.preparation.config",
+    "ServeConfig": "lineament.serving.config",
     "Predictor": "lineament.runtime.predictor",
     "TrainConfig": "lineament.training.recipe",
     "StudyConfig": "lineament.workflow.studies.configuration",
@@ -77,6 +79,7 @@ __all__ = [
     "Predictor",
     "PrepareConfig",
     "ReportConfig",
+    "ServeConfig",
     "StudyConfig",
     "TrainConfig",
     "__version__",

@@ -56,6 +56,9 @@ SHOWN_DIGITS = 12  # of a hash: enough to see that two are not one
     metavar="PHOTO",
     help="Prove engines on this photo too; it travels in the bundle.",
 )
+@click.option(
+    "--messages", metavar="FILE.yaml", help="A sentence per class, for pages with a camera."
+)
 @click.option("--head-only", is_flag=True, help="Write the head, to be laid on a bundle.")
 @click.option(
     "--without-unknown",
@@ -75,6 +78,7 @@ def command(
     dataset: str | None,
     report: str | None,
     golden: tuple[str, ...],
+    messages: str | None,
     head_only: bool,
     without_unknown: bool,
     sets: tuple[str, ...],
@@ -98,6 +102,7 @@ def command(
         "dataset": dataset,
         "report": report,
         "golden": golden or None,
+        "messages": messages,
     }
     if web is not None and run.is_file():
         given.update({"--set": sets or None, "--out": out, "--head-only": head_only or None})

@@ -69,7 +69,6 @@ def command(
     """
     require_all("serve", purpose="Serving")
     from lineament.serving.config import ServeConfig
-    from lineament.serving.messages import read_messages
     from lineament.serving.server import open_rooms, serve
 
     if not bundles:
@@ -90,7 +89,7 @@ def command(
     }
     config = resolve(ServeConfig, {}, given, sets=sets)
     console = Console(as_json=as_json)
-    rooms = open_rooms(bundles, config, messages=read_messages(messages) if messages else None)
+    rooms = open_rooms(bundles, config, messages=messages)
     for served in rooms.shelf.models:
         console.talk(
             f"{served.name}: {len(served.predictor.classes)} classes, {served.engine.title}"

@@ -39,6 +39,10 @@ class ExportConfig(Config):
         help="The report of the run's evaluation on test photos, whose leading figures the bundle "
         "then states.",
     )
+    messages: str | None = option(
+        None,
+        help="A YAML file with a sentence per class, which pages show over the camera's picture.",
+    )
     golden: tuple[str, ...] = option(
         (),
         help="Photo files to prove engines with, beside the drawn ones. They travel in the bundle: "

@@ -12,6 +12,7 @@ from lineament.artifacts.bundle import (
     GoldenPhoto,
     with_card,
 )
+from lineament.artifacts.messages import read_messages
 from lineament.artifacts.onnx_file import content_sha256
 from lineament.artifacts.precision import FP32, INT8
 from lineament.artifacts.run import Run
@@ -63,7 +64,8 @@ def export(
         What the bundle says about itself.
 
     Raises:
-        UsageError: ``out`` does not end as its format does, or a golden photo cannot be read.
+        UsageError: ``out`` does not end as its format does, or a golden photo or the messages
+            cannot be read.
         ArtifactError: The run is absent or damaged, its dataset is wanted and not there, ``out`` is
             in the way, or the report is none of this graph on test photos.
         GateError: An engine and PyTorch differ by more than a thousandth in any probability or by
@@ -78,9 +80,14 @@ def export(
     source = run if isinstance(run, Run) else Run.open(run)
     graph, files = source.graph_path.read_bytes(), photos_of(chosen.golden)
     tested = read_tested(Path(chosen.report)) if chosen.report is not None else None
+    messages = (
+        read_messages(Path(chosen.messages), classes=source.card.classes)
+        if chosen.messages is not None
+        else {}
+    )
     progress.note("comparing PyTorch with other engines on the golden photos")
     model = load_classifier(source.card, source.weights_path)
-    card = _exact_card(source, model, graph, files)
+    card = dataclasses.replace(_exact_card(source, model, graph, files), messages=messages)
     if chosen.precision != INT8:  # which makes another graph
         card = _stating(card, tested, chosen)
     if chosen.format == TORCHSCRIPT:

@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -32,14 +32,14 @@ Say = Callable[[str], None]
 
 
 def open_rooms(
-    paths: Sequence[Path], config: ServeConfig, *, messages: Mapping[str, str] | None = None
+    paths: Sequence[Path], config: ServeConfig, *, messages: Path | None = None
 ) -> Rooms:
     """Open the models and all that the service is made of.
 
     Args:
         paths: Bundles or runs.
         config: Limits and guards.
-        messages: A sentence per class, before those of the bundles.
+        messages: A YAML file with a sentence per class, before those of the bundles.
 
     Raises:
         ArtifactError: A model or the folder of kept photos is absent, damaged or something else.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lineament.artifacts.bundle import BundleCard
+from lineament.artifacts.messages import read_messages
 from lineament.core.errors import LineamentError, UsageError
 from lineament.core.suggest import did_you_mean
 from lineament.runtime.engines import Engine
@@ -67,7 +68,7 @@ class Shelf:
         paths: Bundles or runs; the first is the one that is meant where none is named.
         engine: ``auto``, ``onnxruntime`` or ``openvino``.
         threads: Photos at once; ``None`` is one per core.
-        messages: Sentences that go before those of the bundles.
+        messages: A YAML file of sentences that go before those of the bundles.
 
     Raises:
         ArtifactError: One is absent, damaged, or neither bundle nor run.
@@ -81,7 +82,7 @@ class Shelf:
         *,
         engine: str,
         threads: int | None,
-        messages: Mapping[str, str] | None = None,
+        messages: Path | None = None,
     ) -> None:
         names = [_name(path) for path in paths]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -90,20 +91,17 @@ class Shelf:
                 f"Two models are called {twice[0]}, and requests could not tell them apart.",
                 fix="Rename one of the files.",
             )
-        self._engine, self._threads, self._messages = engine, threads, dict(messages or {})
+        self._engine, self._threads = engine, threads
+        self._messages: dict[str, str] = {}
         self._loading = threading.Lock()
         self._states = {name: _state(path) for name, path in zip(names, paths, strict=True)}
         self._models = {
             name: self._opened(name, path) for name, path in zip(names, paths, strict=True)
         }
-        known = {each for served in self._models.values() for each in served.predictor.classes}
-        strange = [name for name in self._messages if name not in known]
-        if strange:
-            raise UsageError(
-                f"There is a message for {strange[0]}, which is no class of any model."
-                f"{did_you_mean(strange[0], sorted(known))}",
-                fix=f"The classes are {', '.join(sorted(known)[:20])}.",
-            )
+        if messages is not None:
+            classes = {name: None for each in self.models for name in each.predictor.classes}
+            self._messages = read_messages(messages, classes=tuple(classes))
+            self._models = {name: self._speaking(each) for name, each in self._models.items()}
         self.default = names[0]
 
     @property
@@ -159,16 +157,23 @@ class Shelf:
 
     def _opened(self, name: str, path: Path) -> Served:
         predictor = Predictor(path, engine=self._engine, threads=self._threads)
-        own = predictor.card.messages if isinstance(predictor.card, BundleCard) else {}
-        said = {**own, **self._messages}
-        return Served(
+        made = Served(
             name=name,
             path=path,
             predictor=predictor,
             sha256=predictor.graph_sha256,
             engine=predictor.stream_engine(),
-            messages={each: said[each] for each in predictor.classes if each in said},
+            messages={},
         )
+        return self._speaking(made)
+
+    def _speaking(self, served: Served) -> Served:
+        """The model with its own sentences, and before them those that were given."""
+        predictor = served.predictor
+        own = predictor.card.messages if isinstance(predictor.card, BundleCard) else {}
+        said = {**own, **self._messages}
+        known = {each: said[each] for each in predictor.classes if each in said}
+        return dataclasses.replace(served, messages=known)
 
 
 def _name(path: Path) -> str:

@@ -11,12 +11,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from lineament.artifacts.bundle import METADATA_KEY, BundleCard, read_card
+from lineament.artifacts.bundle import METADATA_KEY, BundleCard, read_bundle, read_card
 from lineament.artifacts.dataset import Dataset
 from lineament.artifacts.run import Run
 from lineament.core.errors import ArtifactError, GateError, UsageError
 from lineament.core.files import sha256_file
 from lineament.exporting import export as exporting
+from lineament.exporting.config import ExportConfig
 from lineament.exporting.export import export
 from lineament.exporting.golden import golden_files
 from lineament.imaging.decode import decode
@@ -109,6 +110,14 @@ def test_export_gives_the_same_bytes_every_time(
     export(small_run.root, tmp_path / "m.onnx")
 
     assert (tmp_path / "m.onnx").read_bytes() == small_bundle.read_bytes()
+
+
+def test_messages_travel_in_the_bundle(small_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text("disc: Round!\n")
+
+    export(small_run, tmp_path / "m.onnx", config=ExportConfig(messages=str(tmp_path / "m.yaml")))
+
+    assert read_bundle(tmp_path / "m.onnx")[1].messages == {"disc": "Round!"}
 
 
 def test_golden_photos_travel_with_answers_that_the_bundle_gives(

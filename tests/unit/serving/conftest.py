@@ -64,7 +64,7 @@ Opened = Callable[..., Asked]
 def opened(small_bundle: Path) -> Opened:
     """Open a service of the small bundle, or of others, with other settings."""
 
-    def open_(*bundles: Path, messages: Mapping[str, str] | None = None, **settings: Any) -> Asked:
+    def open_(*bundles: Path, messages: Path | None = None, **settings: Any) -> Asked:
         # ONNX Runtime alone: an answer is then the same in every process, to the last bit.
         config = ServeConfig(**{"engine": "onnxruntime", **settings})
         rooms = open_rooms(bundles or (small_bundle,), config, messages=messages)

@@ -309,7 +309,7 @@ def test_several_photos_are_not_explained_at_once(asked: Any, photo_files: list[
 
 
 def test_message_of_a_class_is_said_with_it(
-    opened: Callable[..., Any], drawn_dataset: Dataset, predictor: Predictor
+    opened: Callable[..., Any], drawn_dataset: Dataset, predictor: Predictor, tmp_path: Path
 ) -> None:
     files = [drawn_dataset.path(sample) for sample in drawn_dataset.samples("validation")]
     known = next(
@@ -318,7 +318,8 @@ def test_message_of_a_class_is_said_with_it(
         if not answer.is_unknown
     )
     told = {name: f"{name}!" for name in predictor.classes}
-    speaking = opened(messages=told)
+    (tmp_path / "messages.yaml").write_text(json.dumps(told), encoding="utf-8")
+    speaking = opened(messages=tmp_path / "messages.yaml")
 
     said = one(
         speaking.post(

@@ -41,12 +41,13 @@ def test_two_models_of_one_name_are_refused(own_bundle: Path, tmp_path: Path) ->
         shelf_of(own_bundle, twin)
 
 
-def test_message_for_a_class_that_no_model_has_is_refused(own_bundle: Path) -> None:
+def test_message_for_a_class_that_no_model_has_is_refused(own_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "messages.yaml").write_text("disk: round\n")
     with pytest.raises(UsageError) as caught:
-        shelf_of(own_bundle, messages={"disk": "round"})
+        shelf_of(own_bundle, messages=tmp_path / "messages.yaml")
 
     assert caught.value.what == (
-        "There is a message for disk, which is no class of any model. Did you mean `disc`?"
+        "There is a message for disk, which is no class. Did you mean `disc`?"
     )
 
 
