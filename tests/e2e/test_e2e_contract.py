@@ -477,6 +477,7 @@ def test_doctor_names_versions_extras_engines_and_machine(
                 "study",
                 "hub",
                 "video",
+                "serve",
             ),
         )
     }
