@@ -41,6 +41,7 @@ READY = {  # what a page's reader has made with the pages before it
     "docs/how-to/video.md": ("model.onnx",),
     "docs/how-to/kaggle.md": ("model.onnx",),
     "docs/how-to/browser.md": ("model.onnx",),
+    "docs/how-to/serve.md": ("model.onnx",),
     "docs/how-to/collect.md": ("dataset",),
 }
 RECIPES = {  # how that is made

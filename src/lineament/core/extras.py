@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 from types import ModuleType
 
 from lineament.core.errors import MissingExtraError
@@ -51,6 +52,7 @@ MODULES_BY_EXTRA = {  # what `doctor` and the verbs look for
         "prometheus_client",
         "python_multipart",
         "uvicorn",
+        *(("uvloop",) if sys.platform != "win32" else ()),  # there is none for Windows
         "websockets",
     ),
     "study": ("optuna",),
