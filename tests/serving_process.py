@@ -1,5 +1,6 @@
 """``lineament serve`` in a process of its own, for the tests that need a real socket."""
 
+import contextlib
 import http.client
 import json
 import re
@@ -7,11 +8,34 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 STARTED_S = 60
+Start = Callable[..., "Serving"]
+
+
+@contextlib.contextmanager
+def services(program: Path, env: Mapping[str, str], folder: Path) -> Iterator[Start]:
+    """Give ``start("model.onnx", "--token", ...)``: services, ended together with the block.
+
+    Args:
+        program: The installed console script.
+        env: The environment.
+        folder: Where they run, unless ``cwd`` says otherwise.
+    """
+    started: list[Serving] = []
+
+    def start(*arguments: object, cwd: Path = folder) -> Serving:
+        started.append(Serving(program, *arguments, env=env, cwd=cwd))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.process.kill()
+    for each in started:
+        each.stop()
 
 
 class Serving:

@@ -19,7 +19,7 @@ from chromium import TROUBLE, Browser
 from lineament.artifacts.collection import Collection
 from lineament.imaging.decode import decode
 from lineament.runtime.predictor import Predictor
-from serving_process import Serving
+from serving_process import Serving, services
 
 Draw = Callable[..., NDArray[np.uint8]]
 TOKEN = "a-secret-of-32-characters-length"
@@ -153,17 +153,8 @@ def folder(chain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def start(
     program: Path, surroundings: dict[str, str], folder: Path
 ) -> Iterator[Callable[..., Serving]]:
-    started: list[Serving] = []
-
-    def go(*arguments: object) -> Serving:
-        started.append(Serving(program, *arguments, env=surroundings, cwd=folder))
-        return started[-1]
-
-    yield go
-    for each in started:
-        each.process.kill()
-    for each in started:
-        each.stop()
+    with services(program, surroundings, folder) as start:
+        yield start
 
 
 @pytest.fixture(scope="module")

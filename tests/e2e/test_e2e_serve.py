@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from lineament.serving.connection import HEADERS_S
-from serving_process import Serving
+from serving_process import Serving, services
 
 Result = subprocess.CompletedProcess[str]
 TOKEN = "a-secret-of-32-characters-length"
@@ -30,18 +30,8 @@ ONE_ENGINE = ("--engine", "onnxruntime")  # the same answer in every process, to
 def start(
     program: Path, surroundings: dict[str, str], chain: Path
 ) -> Iterator[Callable[..., Serving]]:
-    """Give ``start("model.onnx", "--token", ...)``: a service, ended when the tests have."""
-    started: list[Serving] = []
-
-    def go(*arguments: object, cwd: Path = chain) -> Serving:
-        started.append(Serving(program, *arguments, env=surroundings, cwd=cwd))
-        return started[-1]
-
-    yield go
-    for each in started:
-        each.process.kill()
-    for each in started:
-        each.stop()
+    with services(program, surroundings, chain) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -114,6 +114,10 @@ class BundleCard:
         """The entries to store in the ONNX file."""
         return card_entry(self.as_dict())
 
+    def without_photos(self) -> dict[str, object]:
+        """The document with the names of the golden photos in their place, to be shown."""
+        return {**self.as_dict(), "golden": [photo.name for photo in self.golden]}
+
     def as_dict(self) -> dict[str, object]:
         """The document that is stored."""
         return {

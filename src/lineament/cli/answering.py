@@ -13,13 +13,13 @@ from lineament.core.files import refusals
 from lineament.core.progress import Progress, tracked
 from lineament.imaging.decode import decode, encode_jpeg
 from lineament.imaging.render import heated
-from lineament.runtime.answers import Answer
+from lineament.runtime.answers import UNKNOWN, Answer
 from lineament.runtime.parquet_rows import ParquetRows
 from lineament.runtime.predictor import Predictor
 from lineament.runtime.rows import ALONE, OF_PHOTO, Row, TextRows, past_written
 from lineament.runtime.sources import Source, Sources
 
-UNKNOWN, UNSURE = "unknown", "unsure"
+UNSURE = "unsure"
 # Members of an archive are waiting in memory, several per core: of large ones fewer.
 LARGE_MEMBER_BYTES = 16_000_000
 WAITING_BYTES = 128_000_000

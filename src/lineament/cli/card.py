@@ -38,8 +38,7 @@ def command(bundle: Path, as_json: bool) -> None:
     else:
         scripted = torchscript_metadata(read_model(bundle))
         card = read_card(scripted, name=str(bundle)) if scripted else read_bundle(bundle)[1]
-        document, facts = card.as_dict(), _facts(card)
-        document["golden"] = [photo.name for photo in card.golden]
+        document, facts = card.without_photos(), _facts(card)
         following = "load it with libtorch" if scripted else next_command("verify", bundle)
     lines = [f"{bundle} ({bundle.stat().st_size / 1e6:.1f} MB)"]
     lines += [f"{label:{LABEL_COLUMNS}}{text}" for label, text in facts]

@@ -17,7 +17,6 @@ from lineament.core.files import require_free
 if TYPE_CHECKING:
     from lineament.artifacts.bundle import BundleCard
 
-CARD = "card.json"  # what tells a page of ours from a folder of something else
 SHOWN_DIGITS = 12  # of a hash: enough to see that two are not one
 
 
@@ -105,7 +104,14 @@ def command(
         "messages": messages,
     }
     if web is not None and run.is_file():
-        given.update({"--set": sets or None, "--out": out, "--head-only": head_only or None})
+        given.update(
+            {
+                "--set": sets or None,
+                "--out": out,
+                "--head-only": head_only or None,
+                "--without-unknown": without_unknown or None,
+            }
+        )
         _require_bundle_alone(given)
         document, line = _site(run, web, overwrite=overwrite)
         console.result(document, line, following=_served(web))
@@ -123,8 +129,10 @@ def command(
         return
     config = resolve(ExportConfig, {}, given, sets=sets)
     if web is not None:
+        from lineament.workflow.web_exporting import MARKER
+
         _require_onnx(out)
-        require_free(web, overwrite=overwrite, marker=CARD, flag="--web")
+        require_free(web, overwrite=overwrite, marker=MARKER, flag="--web")
     card = export(run, out, config=config, overwrite=overwrite, progress=ConsoleProgress())
     document = {
         "bundle": str(out),
@@ -147,13 +155,20 @@ def command(
 
 def _require_bundle_alone(given: Mapping[str, object]) -> None:
     """Refuse what is chosen when a run is packed."""
-    named = [name for name, value in given.items() if value is not None]
-    if named:
-        flag = f"--{named[0].lstrip('-').replace('_', '-')}"
+    flag = _first_given(given)
+    if flag is not None:
         raise UsageError(
             f"`{flag}` is for a run; a bundle is put on the page as it is.",
             fix=f"Leave `{flag}` out, or name the run.",
         )
+
+
+def _first_given(given: Mapping[str, object]) -> str | None:
+    """The first flag with a value, as it is typed."""
+    for name, value in given.items():
+        if value is not None:
+            return f"--{name.lstrip('-').replace('_', '-')}"
+    return None
 
 
 def _require_onnx(out: Path) -> None:
@@ -185,9 +200,8 @@ def _require_head(head_only: bool, given: Mapping[str, object]) -> None:
             "`--without-unknown` is for a head alone; a bundle ships what was tested.",
             fix="Add `--head-only`, or let `predict --never-unknown` answer every photo.",
         )
-    named = [name for name, value in given.items() if value is not None]
-    if named:
-        flag = f"--{named[0].lstrip('-').replace('_', '-')}"
+    flag = _first_given(given)
+    if flag is not None:
         raise UsageError(
             f"`{flag}` is for a bundle; a head alone is written as it was trained.",
             fix=f"Leave `{flag}` out, or choose it for the bundle that the head is laid on.",

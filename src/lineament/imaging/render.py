@@ -13,6 +13,7 @@ HEAT_STOPS = np.array(
     [[0, 0, 0], [84, 15, 109], [187, 55, 84], [249, 142, 9], [252, 255, 164]], dtype=np.float32
 )
 
+FLAT = 1e-12  # a map whose values differ by less says nothing
 STRENGTH = 0.55  # how much of a photo the greatest heat covers: it is still seen below
 
 
@@ -34,6 +35,14 @@ def heat_colours(heat: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
+def from_least_to_greatest(grid: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale a map so that its least value is 0 and its greatest 1; a flat one is 0 everywhere."""
+    low, high = float(grid.min()), float(grid.max())
+    if high - low < FLAT:
+        return np.zeros_like(grid, dtype=np.float32)
+    return ((grid - low) / (high - low)).astype(np.float32)
+
+
 def place_heat(
     grid: NDArray[np.float32], window: Window, height: int, width: int
 ) -> NDArray[np.float32]:
@@ -49,10 +58,7 @@ def place_heat(
         ``float32 (height, width)`` from 0 (the grid's least) to 1 (its greatest); 0 outside the
         window, and 0 everywhere for a flat grid.
     """
-    low, high = float(grid.min()), float(grid.max())
-    if high - low < 1e-12:
-        return np.zeros((height, width), dtype=np.float32)
-    scaled = ((grid - low) / (high - low)).astype(np.float32)
+    scaled = from_least_to_greatest(grid)
     top, left, bottom, right = seen_box(window, height, width)
     # Only the part that lies on the image is made: a letterbox around a strip is huge.
     across, down = grid.shape[1] / window.width, grid.shape[0] / window.height

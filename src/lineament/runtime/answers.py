@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+UNKNOWN = "unknown"  # what is said of a photo in place of a class
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Answer:

@@ -124,6 +124,11 @@ class ServeConfig(Config):
         return int(self.max_megabytes * MEGABYTE)
 
     @property
+    def max_uploads_bytes(self) -> int:
+        """Most that all requests may hold together, in bytes."""
+        return int(self.max_uploads_megabytes * MEGABYTE)
+
+    @property
     def max_pixels(self) -> int:
         """Largest photo, in pixels."""
         return int(self.max_megapixels * MEGABYTE)

@@ -14,8 +14,8 @@ from lineament.core.errors import DataError, ImageError
 from lineament.core.executor import available_cores
 from lineament.core.suggest import did_you_mean
 from lineament.imaging.decode import decode, encode_jpeg
-from lineament.imaging.render import heated
-from lineament.runtime.answers import Answer
+from lineament.imaging.render import from_least_to_greatest, heated
+from lineament.runtime.answers import UNKNOWN, Answer
 from lineament.runtime.predictor import Looked
 from lineament.serving.admission import Admission, Deadline
 from lineament.serving.config import ServeConfig
@@ -25,9 +25,7 @@ from lineament.serving.shelf import Served
 from lineament.serving.uploads import Upload
 
 T = TypeVar("T")
-UNKNOWN = "unknown"
 TOP = 5  # classes per photo where the request does not say
-FLAT = 1e-12  # a map whose values differ by less says nothing
 
 
 class Desk:
@@ -43,7 +41,7 @@ class Desk:
         self.admission = Admission(
             threads=threads,
             queue=config.queue,
-            max_bytes=int(config.max_uploads_megabytes * 1_000_000),
+            max_bytes=config.max_uploads_bytes,
         )
         self._config, self._metrics = config, metrics
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="lineament")
@@ -60,7 +58,7 @@ class Desk:
         for answer in found:
             self._count(served, answer)
         if all(answer.error for answer in found):
-            raise _unreadable([f"{answer.source} ({answer.error})" for answer in found])
+            raise _unreadable([(answer.source, answer.error) for answer in found])
         return found
 
     async def look(self, served: Served, photo: Upload) -> Looked:
@@ -108,7 +106,7 @@ class Desk:
         (found,) = await self._done([drawn])
         self._count(served, found[0])
         if found[0].error:
-            raise _unreadable([f"{found[0].source} ({found[0].error})"])
+            raise _unreadable([(found[0].source, found[0].error)])
         return found
 
     async def pixels(self, photo: Upload) -> NDArray[np.uint8]:
@@ -122,7 +120,7 @@ class Desk:
 
         (found,) = await self._done([decoded])
         if isinstance(found, str):
-            raise _unreadable([f"{photo.name or 'the photo'} ({found})"])
+            raise _unreadable([(photo.name, found)])
         return found
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -192,14 +190,12 @@ def said_map(served: Served, looked: Looked) -> dict[str, object] | None:
     if looked.maps is None or looked.image is None:
         return None
     grid = looked.maps[served.predictor.classes.index(looked.answer.label)]
-    low, high = float(grid.min()), float(grid.max())
-    scaled = np.zeros_like(grid) if high - low < FLAT else (grid - low) / (high - low)
     height, width = looked.image.shape[:2]
     window = served.predictor.preprocessing.window(height, width)
     return {
         "height": grid.shape[0],
         "width": grid.shape[1],
-        "values": [round(float(value), 4) for value in scaled.ravel()],
+        "values": [round(float(value), 4) for value in from_least_to_greatest(grid).ravel()],
         "window": {
             "left": window.left / width,
             "top": window.top / height,
@@ -214,10 +210,10 @@ def base64_text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _unreadable(places: list[str]) -> DataError:
-    named = [place if not place.startswith(" (") else f"the photo{place}" for place in places]
+def _unreadable(photos: Sequence[tuple[str, str]]) -> DataError:
+    """The error of photos, of which the name, if they have one, and the reason are known."""
     return DataError(
-        "The photo cannot be read." if len(named) == 1 else "No photo can be read.",
-        at=named,
+        "The photo cannot be read." if len(photos) == 1 else "No photo can be read.",
+        at=[f"{name or 'the photo'} ({reason})" for name, reason in photos],
         fix="Send JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or PNM files that other programs open.",
     )

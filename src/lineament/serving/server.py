@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -121,20 +121,26 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._shelf, self._metrics, self._say, self._watch = shelf, metrics, say, watch
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         loop = asyncio.get_running_loop()
         if hasattr(signal, "SIGHUP"):  # Windows has none
-            loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self._reload()))
-        self._tasks.append(loop.create_task(self._tidy()))
+            loop.add_signal_handler(signal.SIGHUP, lambda: self._begin(self._reload()))
+        self._begin(self._tidy())
         if self._watch:
-            self._tasks.append(loop.create_task(self._watch_files()))
+            self._begin(self._watch_files())
         assert sockets is not None  # `serve` gives them
         host, port = sockets[0].getsockname()[:2]
         scheme = "http" if self.config.ssl is None else "https"
         self._say(f"serving on {scheme}://{f'[{host}]' if ':' in host else host}:{port}")
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        """Begin work beside the requests; the loop alone would not keep it from being collected."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for task in self._tasks:

@@ -38,10 +38,8 @@ class Served:
     @functools.cached_property
     def card(self) -> dict[str, object]:
         """What the model says about itself, without its golden photos."""
-        stated = self.predictor.card.as_dict()
-        if isinstance(self.predictor.card, BundleCard):
-            stated["golden"] = [photo.name for photo in self.predictor.card.golden]
-        return stated
+        card = self.predictor.card
+        return card.without_photos() if isinstance(card, BundleCard) else card.as_dict()
 
     @functools.cached_property
     def summary(self) -> dict[str, object]:

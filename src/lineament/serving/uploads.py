@@ -10,7 +10,7 @@ import base64
 import binascii
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 
 import pydantic
 from starlette.concurrency import run_in_threadpool
@@ -98,20 +98,23 @@ async def uploads(
     """
     body = _Body(request, config, admission)
     try:
-        async with asyncio.timeout(config.upload_s):
-            found = await _read(request, body.chunks(), config)
-        if len(found.photos) > config.max_photos:
-            raise _too_many(config.max_photos)
-        yield found
+        yield await _in_time(_read(request, body.chunks(), config), config.upload_s)
+    finally:
+        admission.give_back(body.held)
+
+
+async def _in_time(reading: Coroutine[None, None, Uploads], seconds: float) -> Uploads:
+    """What is read; too late is said of that alone, not of what is done with it."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await reading
     except TimeoutError as error:
         raise ProblemError(
             408,
-            f"The request did not arrive within {config.upload_s:g} s.",
+            f"The request did not arrive within {seconds:g} s.",
             fix="Send smaller photos, or over a faster connection.",
             headers={"connection": "close"},
         ) from error
-    finally:
-        admission.give_back(body.held)
 
 
 class _Body:

@@ -3,12 +3,11 @@
 Nothing of a photo leaves the browser, and the folder asks no other machine.
 """
 
-import base64
 import dataclasses
+import shutil
 from pathlib import Path
 
-from lineament.artifacts.bundle import BundleCard, read_bundle
-from lineament.artifacts.onnx_file import read_model
+from lineament.artifacts.bundle import read_bundle
 from lineament.artifacts.precision import INT8
 from lineament.core.errors import UsageError
 from lineament.core.files import atomic_folder, json_text, require_free
@@ -86,33 +85,17 @@ def export_site(
         for name, data in found.files.items():
             _write(partial / "ort" / name, data)
         _write(partial / INDEX, index.replace(HEAD, HEAD + META, 1))
-        _write(partial / MODEL, read_model(bundle))
-        _write(partial / "golden.json", json_text({"golden": _golden(card)}).encode())
+        shutil.copyfile(bundle, partial / MODEL)
+        _write(partial / "golden.json", json_text({"golden": card.as_dict()["golden"]}).encode())
         _write(partial / "THIRD_PARTY.md", LICENCE.encode())
-        _write(partial / MARKER, json_text(_card(card, bundle.stem)).encode())
+        stated = {
+            **card.without_photos(),
+            "name": bundle.stem,
+            "allowed_difference": card.allowed_difference,
+        }
+        _write(partial / MARKER, json_text(stated).encode())
         size = sum(each.stat().st_size for each in partial.rglob("*") if each.is_file())
     return Site(root=out, size_bytes=size, runtime=found.source, is_slow=card.arithmetic == INT8)
-
-
-def _card(card: BundleCard, name: str) -> dict[str, object]:
-    """The card as `card --json` gives it, and what else the page wants to know."""
-    stated = card.as_dict()
-    stated["golden"] = [photo.name for photo in card.golden]
-    stated["name"] = name
-    stated["allowed_difference"] = card.allowed_difference
-    return stated
-
-
-def _golden(card: BundleCard) -> list[dict[str, object]]:
-    return [
-        {
-            "name": photo.name,
-            "data_base64": base64.b64encode(photo.data).decode("ascii"),
-            "probabilities": list(photo.probabilities),
-            "familiarity": photo.familiarity,
-        }
-        for photo in card.golden
-    ]
 
 
 def _write(path: Path, data: bytes) -> None:

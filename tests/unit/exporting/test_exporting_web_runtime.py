@@ -9,7 +9,7 @@ import pytest
 
 from lineament.core.errors import ArtifactError
 from lineament.exporting import web_runtime as module
-from lineament.exporting.web_runtime import IN_ARCHIVE, URL, VARIABLE, web_runtime
+from lineament.exporting.web_runtime import IN_ARCHIVE, URL, VARIABLE, VERSION, web_runtime
 
 FILES = {
     "ort.wasm.min.mjs": b"export const ort = 1;",
@@ -37,6 +37,12 @@ def archive(files: dict[str, bytes]) -> bytes:
 
 
 WHOLE = {f"{IN_ARCHIVE}{name}": data for name, data in FILES.items()}
+
+
+def test_tests_in_a_browser_run_on_the_version_that_is_exported() -> None:
+    script = Path(__file__).parents[3] / ".ci/browser.sh"
+
+    assert f"\nversion={VERSION}\n" in script.read_text(encoding="utf-8")
 
 
 def test_archive_is_fetched_once_and_kept() -> None:
@@ -77,7 +83,9 @@ def test_file_that_is_not_what_it_was_is_named_and_nothing_is_kept(name: str) ->
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"no archive", archive(WHOLE)[:100], b"\x1f\x8b" + bytes(100)]
+    "data",
+    [b"", b"no archive", archive(WHOLE)[:100], b"\x1f\x8b" + bytes(100)],
+    ids=["nothing", "text", "cut off", "no content"],  # an archive's bytes tell when it was made
 )
 def test_what_is_no_whole_archive_is_told(data: bytes) -> None:
     with pytest.raises(ArtifactError, match=r"no whole archive|as it was published"):

@@ -14,8 +14,8 @@ from lineament.artifacts.dataset import Dataset
 from lineament.core.errors import ImageError
 from lineament.imaging.decode import decode, encode_jpeg
 from lineament.imaging.render import heated
+from lineament.runtime.answers import UNKNOWN
 from lineament.runtime.predictor import Predictor
-from lineament.serving.desk import UNKNOWN
 from lineament.serving.schemas import Problem, SaidAnswers, SaidExplanation
 
 JPEG = {"content-type": "image/jpeg"}
