@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Tests are many small computations: threads that wait for each other cost more than they give.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# A file's tests share what its fixtures trained: one process runs them all. WORKERS=0 for none.
+WORKERS ?= 2
 
 .PHONY: demo test test-fast format docs clean
 
@@ -16,10 +18,10 @@ test: $(STAMP)
 	$(BIN)/ruff check src tests examples benchmarks docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(ONE_THREAD) $(BIN)/python -m pytest
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-fast: $(STAMP)
-	$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow"
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 format: $(STAMP)
 	$(BIN)/ruff format src tests examples benchmarks docs
