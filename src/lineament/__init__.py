@@ -1,10 +1,10 @@
 """Lineament: from a folder of labelled photos to a classifier that can be trusted and shipped.
 
 The verbs are functions of this package, imported when first used: ``prepare``, ``audit``,
-``train`` with ``load_recipe``, ``preview`` and ``find_rate``, ``study``, ``list_runs``, ``curves``,
-``evaluate``, ``compare``, ``explain``, ``explain_dataset``, ``report``, ``export``,
-``export_head``, ``extend`` and the classes ``Predictor`` and ``HeadedPredictor``; what a verb can
-be told is its configuration class.
+``find_faces``, ``train`` with ``load_recipe``, ``preview`` and ``find_rate``, ``study``,
+``list_runs``, ``curves``, ``evaluate``, ``compare``, ``explain``, ``explain_dataset``, ``report``,
+``export``, ``export_head``, ``extend`` and the classes ``Predictor`` and ``HeadedPredictor``; what a
+verb can be told is its configuration class.
 """
 
 import importlib
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lineament.exporting.heads import export_head
     from lineament.preparation.build import prepare
     from lineament.preparation.config import PrepareConfig
+    from lineament.recognition.finding import FindConfig, find_faces
     from lineament.reporting.training_page import curves
     from lineament.runtime.headed import HeadedPredictor
     from lineament.runtime.predictor import Predictor
@@ -44,6 +45,8 @@ _HOMES = {
     "EvaluateConfig": "lineament.workflow.evaluating",
     "ExplainConfig": "lineament.explanation.explain",
     "ExplainDatasetConfig": "lineament.workflow.explaining",
+    "FindConfig": "lineament.recognition.finding",
+    "find_faces": "lineament.recognition.finding",
     "ReportConfig": "lineament.workflow.recounting",
     "HeadedPredictor": "lineament.runtime.headed",
     "PrepareConfig": "lineament.preparation.config",
@@ -75,6 +78,7 @@ __all__ = [
     "EvaluateConfig",
     "ExplainConfig",
     "ExplainDatasetConfig",
+    "FindConfig",
     "HeadedPredictor",
     "Predictor",
     "PrepareConfig",
@@ -92,6 +96,7 @@ __all__ = [
     "export",
     "export_head",
     "extend",
+    "find_faces",
     "find_rate",
     "list_runs",
     "load_recipe",

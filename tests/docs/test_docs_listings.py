@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
@@ -57,7 +58,7 @@ PER_CLASS = 70  # leaves ten test photos of each class, below which evaluation w
 EXPRESSIONS = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
 WORLD = (
     *("photos", "camera", "faces", "divided", "flat", "labels.csv", "natural", "celeba", "grown"),
-    *("hard.csv", "messy", "sample.csv", "clip.mp4"),
+    *("hard.csv", "messy", "sample.csv", "clip.mp4", "portraits"),
 )
 
 FENCE = re.compile(r"^```(console|python)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -145,6 +146,10 @@ def draw_world(folder: Path, draw: Draw) -> None:
         Image.fromarray(draw(seed, side_px, side_px * 4 // 3, kind=kind)).save(
             path, quality=quality
         )
+
+    (folder / "portraits").mkdir()
+    Image.fromarray(skimage.data.astronaut()).save(folder / "portraits" / "ann.png")
+    Image.fromarray(skimage.data.chelsea()).save(folder / "portraits" / "cat.png")
 
     def copy(source: str, target: str) -> None:
         shutil.copyfile(folder / source, folder / target)

@@ -21,6 +21,7 @@ INTERRUPTED = 130  # what shells give for Ctrl-C
 VERBS = {
     "prepare": "Turn a folder of class folders into a checked, split dataset.",
     "audit": "Find what is wrong or suspicious in photos, before or after.",
+    "faces": "Show the faces of photos: where, how sure, how sharp.",
     "recipe": "List, show and preview recipes of training.",
     "train": "Train a classifier on a dataset.",
     "curves": "Draw how trainings went, on one page.",

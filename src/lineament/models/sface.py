@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lineament.artifacts.onnx_folding import dequantised
 from lineament.core.extras import require
 
 SIZE_PX = 112
@@ -184,35 +185,3 @@ def _initialisers(onnx: ModuleType, path: Path) -> dict[str, NDArray[np.float32]
             integers, scales, zeros, axis=given["axis"], block=given["block_size"]
         ).reshape(stored[f"{name}_shape"])
     return found
-
-
-def dequantised(
-    integers: NDArray[np.int8],
-    scales: NDArray[np.float32],
-    zeros: NDArray[np.int8],
-    *,
-    axis: int,
-    block: int,
-) -> NDArray[np.float32]:
-    """Undo ONNX's blocked quantisation (operator DequantizeLinear, opset 21).
-
-    Args:
-        integers: What is stored.
-        scales: One per block along ``axis``.
-        zeros: The integer that means 0, one per block.
-        axis: Along which the blocks lie.
-        block: Length of a block; the last one may be shorter.
-
-    Returns:
-        ``float32`` of the shape of ``integers``.
-
-    Example:
-        >>> whole = np.array([[2, 4, 6]], dtype=np.int8)
-        >>> parts = np.array([[0.5, 10.0]], dtype=np.float32)
-        >>> dequantised(whole, parts, np.zeros((1, 2), np.int8), axis=1, block=2).tolist()
-        [[1.0, 2.0, 60.0]]
-    """
-    kept = range(integers.shape[axis])
-    scale = np.repeat(scales, block, axis).take(kept, axis)
-    zero = np.repeat(zeros, block, axis).take(kept, axis)
-    return np.asarray((integers.astype(np.float32) - zero) * scale, dtype=np.float32)

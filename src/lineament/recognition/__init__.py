@@ -1,0 +1,1 @@
+"""Faces: find them in photos, tell people apart, reject strangers; without torch."""
