@@ -3,8 +3,8 @@
 The verbs are functions of this package, imported when first used: ``prepare``, ``audit``,
 ``find_faces``, ``train`` with ``load_recipe``, ``preview`` and ``find_rate``, ``study``,
 ``list_runs``, ``curves``, ``evaluate``, ``compare``, ``explain``, ``explain_dataset``, ``report``,
-``export``, ``export_head``, ``extend`` and the classes ``Predictor`` and ``HeadedPredictor``; what a
-verb can be told is its configuration class.
+``export``, ``export_head``, ``extend`` and the classes ``Predictor`` and ``HeadedPredictor``; what
+a verb can be told is its configuration class.
 """
 
 import importlib
