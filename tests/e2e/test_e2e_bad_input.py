@@ -239,7 +239,7 @@ FIELDS = [field.name for field in dataclasses.fields(TrainConfig)]
         (
             ["evalute", "run"],
             "error: There is no verb `evalute`. Did you mean `evaluate`?\n"
-            "  fix: The verbs are prepare, audit, recipe, train, curves, study, runs, evaluate, "
+            "  fix: The verbs are prepare, audit, faces, recipe, train, curves, study, runs, evaluate, "
             "compare, explain, report, export, card, verify, bench, predict, serve, extend, "
             "doctor.\n",
         ),
