@@ -239,9 +239,9 @@ FIELDS = [field.name for field in dataclasses.fields(TrainConfig)]
         (
             ["evalute", "run"],
             "error: There is no verb `evalute`. Did you mean `evaluate`?\n"
-            "  fix: The verbs are prepare, audit, faces, recipe, train, curves, study, runs, evaluate, "
-            "compare, explain, report, export, card, verify, bench, predict, serve, extend, "
-            "doctor.\n",
+            "  fix: The verbs are prepare, audit, faces, recipe, train, curves, study, runs, "
+            "evaluate, compare, explain, report, export, card, verify, bench, predict, serve, "
+            "extend, doctor.\n",
         ),
         (
             ["predict", "model.onnx", "photos", "--tpo", "2"],
